@@ -1,0 +1,1 @@
+"""Normal forms: the representation that other passes read, and their inverses."""

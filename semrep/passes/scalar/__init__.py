@@ -1,0 +1,1 @@
+"""Passes on scalar code in straight lines."""
