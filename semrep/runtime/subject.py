@@ -36,13 +36,13 @@ def seed_everything(seed: int) -> None:
         torch.manual_seed(seed)
 
 
-def prepare(harness: Harness) -> None:
-    """Makes this process fit for the harness's files; before any of them is imported."""
+def prepare(harness: Harness, source: bytes) -> None:
+    """Makes this process fit for the harness's file; before it is loaded."""
     if harness.triton and harness.device == "cpu":
         from semrep.runtime.triton_bridge import install
 
         install()
-    if harness.framework == "torch" and harness.device == "cpu":
+    if harness.framework == "torch" and harness.device == "cpu" and b"cuda" in source:
         from semrep.runtime.cuda_on_cpu import install as install_cuda
 
         install_cuda()
@@ -70,7 +70,7 @@ class Subject:
         seed_everything(seed)
         generator = np.random.default_rng(seed)
         value = self._evaluate(self.harness.inputs, generator)
-        cases = _as_cases(value)
+        cases = _as_cases(value, several=self.harness.convention != "kernelbench")
         return [self._materialise(case, generator) for case in cases]
 
     def instance(self, seed: int) -> Any | None:
@@ -82,7 +82,9 @@ class Subject:
         if self.harness.init is not None:
             seed_everything(seed)
             generator = np.random.default_rng(seed)
-            cases = _as_cases(self._evaluate(self.harness.init, generator))
+            cases = _as_cases(
+                self._evaluate(self.harness.init, generator), several=False
+            )
             case = self._materialise(cases[0], generator)
         seed_everything(seed)
         made = owner(*case.positional, **case.named)
@@ -173,7 +175,7 @@ def _helpers(
     return helpers
 
 
-def _as_cases(value: Any) -> list[Arguments]:
+def _as_cases(value: Any, *, several: bool) -> list[Arguments]:
     if isinstance(value, Arguments):
         return [value]
     if isinstance(value, tuple):
@@ -183,8 +185,8 @@ def _as_cases(value: Any) -> list[Arguments]:
             raise HarnessError("a dict of arguments is keyed by their names")
         return [Arguments((), value)]
     if isinstance(value, list):
-        if value and all(isinstance(item, (tuple, dict, Arguments)) for item in value):
-            return [case for item in value for case in _as_cases(item)]
+        if several and value and all(isinstance(item, (tuple, dict, Arguments)) for item in value):
+            return [case for item in value for case in _as_cases(item, several=False)]
         # KernelBench returns one case as a list of its arguments.
         return [Arguments(tuple(value))]
     return [Arguments((value,))]

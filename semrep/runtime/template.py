@@ -74,9 +74,18 @@ def _exactly(control: socket.socket, size: int) -> bytes | None:
 
 
 def _warm(name: str) -> bool:
-    """Imports a library ahead of time. A missing one matters only to the job that needs it."""
+    """Prepares "module", "module:function" (called) or "path:FOLDER" ahead of the first fork.
+
+    One that fails matters only to the job that needs it, and fails again there, with a report.
+    """
     try:
-        importlib.import_module(name)
+        module, _, function = name.partition(":")
+        if module == "path":
+            sys.path.append(function)
+        elif function:
+            getattr(importlib.import_module(module), function)()
+        else:
+            importlib.import_module(module)
     except Exception:
         return False
     return True

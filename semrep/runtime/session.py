@@ -1,0 +1,98 @@
+"""One source, one harness, one warm worker: what verifying and timing share."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from semrep.runtime.harness import Harness
+from semrep.runtime.limits import Limits
+from semrep.runtime.loading import package_of
+from semrep.runtime.worker import Done, Failed, Worker
+
+_NEVER_WARM = {"__future__", "semrep"}
+
+
+class Session:
+    """Runs jobs about one original source. A context manager; `close` ends its worker."""
+
+    def __init__(
+        self, source: bytes, harness: Harness, *, seed: int = 0, limits: Limits | None = None
+    ) -> None:
+        self.source = source
+        self.harness = harness
+        self.seed = seed
+        self.limits = limits or Limits()
+        self.worker = Worker(warm_modules(source, harness), _environment(harness))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(
+        self, function: str, *arguments: Any, wall_s: float | None = None, threads: int | None = None
+    ) -> Done | Failed:
+        """Runs a job "module:function" in a fresh child, under the session's limits."""
+        limits = self.limits
+        if wall_s is not None:
+            limits = replace(limits, wall_s=wall_s)
+        if threads is not None:
+            limits = replace(limits, threads=threads)
+        # jax and GPU drivers map address space by the tens of gigabytes.
+        bounded = self.harness.device == "cpu" and self.harness.framework != "jax"
+        return self.worker.run(function, *arguments, limits=limits, bound_address_space=bounded)
+
+    def close(self) -> None:
+        self.worker.close()
+
+
+def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
+    """What the worker imports before its first fork: the libraries and the file's own imports."""
+    warm: list[str] = ["numpy", "semrep.runtime.subject", "semrep.runtime.capture"]
+    if harness.framework == "torch":
+        warm.append("torch")
+    if harness.triton and harness.device == "cpu":
+        warm.append("semrep.runtime.triton_bridge:install")
+    if harness.framework == "jax":
+        warm.append("jax.numpy")
+    package, folder = package_of(harness.path)
+    if folder is not None:
+        warm.insert(0, f"path:{folder}")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return tuple(warm)
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            warm.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                parts = package.split(".") if package else []
+                base = parts[: len(parts) - node.level + 1]
+                name = ".".join([*base, *filter(None, [name])])
+            warm.append(name)
+    kept = dict.fromkeys(
+        name for name in warm if name and name.partition(".")[0] not in _NEVER_WARM
+        or name.startswith("semrep.runtime")
+    )
+    return tuple(kept)
+
+
+def _environment(harness: Harness) -> dict[str, str]:
+    environment: dict[str, str] = {}
+    if harness.device == "cpu":
+        if harness.triton:
+            environment["TRITON_INTERPRET"] = "1"
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+        environment["JAX_PLATFORMS"] = "cpu"
+    return environment

@@ -1,0 +1,349 @@
+"""What a worker's child does for the verifier. Every function here runs in a fresh process."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from semrep.runtime import arrays
+from semrep.runtime.capture import Capture
+from semrep.runtime.harness import Harness
+from semrep.runtime.packing import pack, rebuild, unpack
+from semrep.runtime.specs import Arguments
+from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
+from semrep.runtime.tracing import LineTrace
+from semrep.runtime.values import ArrayValue, ContainerValue
+from semrep.verify.cases import Case
+from semrep.verify.inputs import derived, set_state
+
+FEWEST_CASES = 4
+_OUTPUT_BYTES = 65_536
+_GLOBAL_KINDS = (bool, int, float, complex, str, bytes, list, dict, set, tuple, type(None))
+
+
+def describe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
+    """The harness's examples and state as data, and one call's time.
+
+    Returns {"error": ...} where the original does not load or its harness does not fit.
+    """
+    prepare(harness, source)
+    launches = _launch_counter(harness)
+    try:
+        subject = Subject.load(source, harness, "original", seed)
+        examples = subject.examples(seed)
+        instance = subject.instance(seed)
+        function = subject.bind(instance)
+        seconds = []
+        for example in examples[:1]:
+            arguments = fresh(example)
+            seed_everything(seed)
+            started = time.perf_counter()
+            function(*arguments.positional, **arguments.named)
+            seconds.append(time.perf_counter() - started)
+    except Exception as error:
+        return {"error": raised_record(error)}
+    packed = [pack(example) for example in examples]
+    leaves = [
+        [
+            (path, arrays.dtype_of(value), tuple(value.shape))
+            for path, value in arrays.array_leaves((example.positional, dict(example.named)))
+        ]
+        for example in examples
+    ]
+    state = state_of(instance)
+    return {
+        "examples": packed,
+        "leaves": leaves,
+        "state": {name: arrays.capture_array(value) for name, value in state.items()},
+        "stateful": bool(state),
+        "module": is_module(instance),
+        "seconds": max(seconds, default=0.0),
+        "launches": launches(),
+    }
+
+
+def run_cases(
+    source: bytes,
+    label: str,
+    harness: Harness,
+    cases: tuple[Case, ...],
+    examples: list[ContainerValue | None],
+    state: Mapping[str, ArrayValue],
+    seed: int,
+    check_state: bool,
+    trace: bool,
+    stop_after_s: float | None = None,
+) -> dict[str, Any]:
+    """Runs one source on all cases and returns everything that can be observed about it.
+
+    After stop_after_s seconds it stops between cases (never before four) and returns those done.
+    """
+    prepare(harness, source)
+    # Arguments exist before any line of the subject runs.
+    bases: list[Arguments | None] = [
+        None if packed is None else unpack(packed, harness.device) for packed in examples
+    ]
+    launches = _launch_counter(harness)
+    recorder = LineTrace(harness.path, label) if trace else None
+    started = time.perf_counter()
+    try:
+        with recorder.recording() if recorder else _nothing():
+            subject = Subject.load(source, harness, label, seed)
+            if None in bases:
+                own = subject.examples(seed)
+                bases = [given or own[i] for i, given in enumerate(bases)]
+            instance = subject.instance(seed)
+            function = subject.bind(instance)
+    except Exception as error:
+        return {"error": raised_record(error)}
+    known = state_of(instance)
+    if check_state and set(known) != set(state):
+        return {
+            "state_keys": {
+                "missing": sorted(set(state) - set(known)),
+                "extra": sorted(set(known) - set(state)),
+            }
+        }
+    if check_state:
+        wrong = [n for n in state if tuple(known[n].shape) != state[n].shape]
+        if wrong:
+            return {"state_keys": {"missing": [], "extra": [], "shape": sorted(wrong)}}
+        initial = {name: rebuild(value, harness.device) for name, value in state.items()}
+    else:
+        initial = {name: value.detach().clone() for name, value in known.items()}
+    results = []
+    for number, case in enumerate(cases):
+        base = bases[case.base]
+        assert base is not None
+        arguments = derived(fresh(base), case)
+        if is_module(instance):
+            set_state(instance, initial, case)
+        traced = recorder is not None and (number == 0 or recorder.cheap)
+        with recorder.recording() if traced and recorder else _nothing():
+            results.append(observe_call(function, arguments, instance, case, subject.module, seed))
+        spent = time.perf_counter() - started
+        if stop_after_s is not None and spent > stop_after_s and len(results) >= FEWEST_CASES:
+            break
+    return {
+        "cases": results,
+        "seconds": time.perf_counter() - started,
+        "launches": launches(),
+        "executed": sorted(recorder.lines) if recorder else [],
+    }
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def observe_call(
+    function: Callable[..., Any],
+    arguments: Arguments,
+    instance: Any,
+    case: Case,
+    module: types.ModuleType,
+    seed: int,
+) -> dict[str, Any]:
+    """One call and what it did: result or error, changed arguments and state, RNG, output."""
+    tree = (arguments.positional, dict(arguments.named))
+    leaves = arrays.array_leaves(tree)
+    owners = _owners(leaves, instance)
+    before = {path: _digest(value) for path, value in leaves}
+    state_before = {name: _digest(value) for name, value in state_of(instance).items()}
+    globals_before = _global_digests(module)
+    plain_before = Capture()(_without_arrays(tree))
+    seed_everything(seed ^ case.seed)
+    record: dict[str, Any] = {"raised": None, "result": None, "gradients": {}}
+    stream = _Bounded()
+    started = time.perf_counter()
+    value: Any = None
+    with _redirected(stream):
+        try:
+            value = function(*arguments.positional, **arguments.named)
+            capture = Capture(owners)
+            record["result"] = capture(value)
+        except Exception as error:
+            record["raised"] = raised_record(error)
+    record["seconds"] = time.perf_counter() - started
+    record["printed"] = stream.text
+    record["rng"] = _rng_digest()
+    record["arguments"] = {
+        path: arrays.capture_array(changed)
+        for path, changed in leaves
+        if _digest(changed) != before[path]
+    }
+    plain_after = Capture()(_without_arrays(tree))
+    record["plain_arguments"] = plain_after if plain_after != plain_before else None
+    record["state"] = {
+        name: arrays.capture_array(changed)
+        for name, changed in state_of(instance).items()
+        if state_before.get(name) != _digest(changed)
+    }
+    after = _global_digests(module)
+    record["globals"] = sorted(
+        name for name in globals_before if globals_before[name] != after.get(name)
+    )
+    if case.gradient and record["raised"] is None:
+        record["gradients"] = _gradients(value, leaves, instance, case)
+    return record
+
+
+def _gradients(
+    value: Any, leaves: list[tuple[str, Any]], instance: Any, case: Case
+) -> dict[str, Any]:
+    """Vector-Jacobian products of all results with fixed random cotangents, by input name."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return {}
+    outputs = [
+        leaf
+        for _, leaf in arrays.array_leaves(value)
+        if isinstance(leaf, torch.Tensor) and leaf.requires_grad and leaf.is_floating_point()
+    ]
+    if not outputs:
+        return {}
+    inputs = {
+        f"argument {path}": leaf
+        for path, leaf in leaves
+        if isinstance(leaf, torch.Tensor) and leaf.requires_grad
+    }
+    if is_module(instance):
+        inputs.update(
+            {f"parameter {n}": p for n, p in instance.named_parameters() if p.requires_grad}
+        )
+    if not inputs:
+        return {}
+    generator = np.random.default_rng(case.seed)
+    cotangents = [
+        torch.from_numpy(np.asarray(generator.standard_normal(tuple(o.shape)))).to(o) for o in outputs
+    ]
+    try:
+        gradients = torch.autograd.grad(
+            outputs, list(inputs.values()), cotangents, allow_unused=True
+        )
+    except Exception as error:
+        return {"raised": raised_record(error)}
+    return {
+        name: None if gradient is None else arrays.capture_array(gradient)
+        for name, gradient in zip(inputs, gradients, strict=True)
+    }
+
+
+def raised_record(error: BaseException) -> dict[str, Any]:
+    from semrep.runtime.values import kind_of
+
+    return {
+        "type": kind_of(error),
+        "bases": [f"{c.__module__}.{c.__qualname__}" for c in type(error).__mro__],
+        "message": str(error)[:2000],
+    }
+
+
+def is_module(instance: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(instance, torch.nn.Module)
+
+
+def state_of(instance: Any) -> dict[str, Any]:
+    if not is_module(instance):
+        return {}
+    torch = sys.modules["torch"]
+    entries = instance.state_dict(keep_vars=True)
+    return {name: value for name, value in entries.items() if isinstance(value, torch.Tensor)}
+
+
+def _owners(leaves: list[tuple[str, Any]], instance: Any) -> dict[int, str]:
+    owners: dict[int, str] = {}
+    for path, value in leaves:
+        key = arrays.storage_key(value)
+        if key is not None:
+            owners.setdefault(key, f"argument:{path}")
+    for name, value in state_of(instance).items():
+        key = arrays.storage_key(value)
+        if key is not None:
+            owners.setdefault(key, f"state:{name}")
+    return owners
+
+
+def _digest(value: Any) -> bytes:
+    record = arrays.capture_array(value)
+    if record is None:
+        return b""
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(repr((record.dtype, record.shape, record.strides)).encode())
+    hasher.update(record.data)
+    return hasher.digest()
+
+
+def _without_arrays(tree: Any) -> Any:
+    return arrays.map_arrays(tree, lambda value, path: None)
+
+
+def _global_digests(module: types.ModuleType) -> dict[str, str]:
+    """Of the module's plain data and arrays, so that a call that changes them shows."""
+    found: dict[str, str] = {}
+    for name, value in list(vars(module).items()):
+        if name.startswith("__"):
+            continue
+        if arrays.framework_of(value) is not None:
+            found[name] = _digest(value).hex()
+        elif type(value) in _GLOBAL_KINDS:
+            text = repr(value)
+            if len(text) < 100_000:
+                found[name] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return found
+
+
+def _rng_digest() -> str:
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(repr(random.getstate()).encode())
+    kind, keys, position, *rest = np.random.get_state()
+    hasher.update(repr((kind, position, rest)).encode() + np.asarray(keys).tobytes())
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        hasher.update(torch.get_rng_state().numpy().tobytes())
+    return hasher.hexdigest()
+
+
+class _Bounded(io.TextIOBase):
+    """Text written by the subject, up to a limit; the rest is dropped."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        room = _OUTPUT_BYTES - len(self.text)
+        if room > 0:
+            self.text += text[:room]
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+
+@contextmanager
+def _redirected(stream: _Bounded) -> Iterator[None]:
+    before = sys.stdout
+    sys.stdout = stream  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+def _launch_counter(harness: Harness) -> Callable[[], int]:
+    if not (harness.triton and harness.device == "cpu"):
+        return lambda: 0
+    from semrep.runtime.triton_bridge import launch_count
+
+    return launch_count

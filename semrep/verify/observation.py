@@ -1,0 +1,21 @@
+"""What one call was seen to do, as a flat list of named values that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from semrep.runtime.values import leaves
+
+
+def flattened(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """All leaves of an observed call by name: results, changed arguments and state, gradients."""
+    for path, leaf in leaves(record["result"], "result"):
+        yield path, leaf
+    for path, array in record["arguments"].items():
+        yield f"argument {path} afterwards", array
+    for name, array in record["state"].items():
+        yield f"{name} afterwards", array
+    for name, array in record["gradients"].items():
+        if name != "raised":
+            yield f"gradient of {name}", array

@@ -1,0 +1,115 @@
+"""What a differential check found. A verdict is never a truth value: it has three forms."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+
+Grade = Literal["proved", "gpu", "interpreter", "cpu"]
+
+
+class _NotABool:
+    __slots__ = ()
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a verdict is not true or false; ask isinstance(verdict, Equivalent)")
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A call on which the two differ, in printable terms.
+
+    case: how the arguments were made; where: which observed value ("result[0]", "argument
+    [0][0] afterwards"); index: the worst element; original, candidate, reference: values there
+    as text, "" where there is none; tolerance: the bound that was passed.
+    """
+
+    case: str
+    where: str
+    what: str
+    arguments: tuple[str, ...] = ()
+    index: tuple[int, ...] | None = None
+    original: str = ""
+    candidate: str = ""
+    reference: str = ""
+    tolerance: float | None = None
+    wrong: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        values = f": {self.original} became {self.candidate}" if self.original else ""
+        return f"{self.where}{at} {self.what}{values} on {self.case}"
+
+    def describe(self) -> str:
+        """Several lines: the call, the place, the values."""
+        lines = [f"case: {self.case}", *(f"  {text}" for text in self.arguments)]
+        lines.append(f"where: {self.where} {self.what}")
+        if self.index is not None:
+            lines.append(f"index: {list(self.index)} ({self.wrong} of {self.total} differ)")
+        for name in ("original", "candidate", "reference"):
+            if getattr(self, name):
+                lines.append(f"{name}: {getattr(self, name)}")
+        if self.tolerance is not None:
+            lines.append(f"tolerance: {self.tolerance:.3g}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent(_NotABool):
+    """No case told the two apart. Says what was tried, and no more than that.
+
+    max_error_ratio: largest |candidate - reference| as a part of its tolerance (0: bitwise).
+    original_error: the original's own largest error in units of the same scale; it widens the
+    tolerance, so a large one weakens the finding.
+    lifted: kinds of cases left out because the contract assumes they do not occur.
+    """
+
+    cases: int
+    seeds: tuple[int, ...]
+    grade: Grade
+    contract: str
+    max_error_ratio: float = 0.0
+    original_error: float = 0.0
+    names: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        error = "bitwise" if self.max_error_ratio == 0 else f"{self.max_error_ratio:.2g} of bound"
+        lifted = f", without {', '.join(self.lifted)}" if self.lifted else ""
+        return f"equivalent on {self.cases} cases ({self.grade}, {error}{lifted})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"verdict": "equivalent", **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Different(_NotABool):
+    """The candidate does something else, or fails where the original does not."""
+
+    reason: str
+    counterexample: Counterexample | None = None
+
+    def __str__(self) -> str:
+        return f"different: {self.counterexample or self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"verdict": "different", **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive(_NotABool):
+    """Nothing can be said, and why."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"inconclusive: {self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"verdict": "inconclusive", "reason": self.reason}
+
+
+Verdict = Equivalent | Different | Inconclusive
