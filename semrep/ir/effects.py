@@ -54,7 +54,8 @@ _HARMLESS_ON_SCALARS = frozenset(
     {"abs", "bool", "float", "repr", "str", "callable", "range", "min", "max", "id", "hash"}
 )
 _MAY_RAISE_ON_SCALARS = frozenset(
-    {"int", "ord", "chr", "hex", "bin", "oct", "round", "divmod", "float", "hash", "range", "complex"}
+    {"int", "ord", "chr", "hex", "bin", "oct", "round", "divmod", "float", "hash", "range",
+     "complex"}
 )  # fmt: skip
 _RAISING_OPERATORS = frozenset({"/", "//", "%", "**", "<<", ">>", "@"})
 _OPAQUE = ("function_definition", "lambda")

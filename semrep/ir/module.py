@@ -91,7 +91,8 @@ class Module:
         }  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"<Module {self.path or '<text>'} {self.language} {len(self.source)} bytes {self.digest[:8]}>"
+        name, size = self.path or "<text>", len(self.source)
+        return f"<Module {name} {self.language} {size} bytes {self.digest[:8]}>"
 
     # -- text -------------------------------------------------------------------------------
 

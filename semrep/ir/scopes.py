@@ -18,6 +18,11 @@ COMPREHENSIONS = (
     "list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression",
 )  # fmt: skip
 
+_NO_DECLARATIONS_BELOW = (
+    "function_definition", "class_definition", "expression_statement", "return_statement",
+    "argument_list",
+)  # fmt: skip
+
 # Loading one of these means that local names may be read, or code run, through a string.
 INTROSPECTION = frozenset(
     {"eval", "exec", "locals", "vars", "dir", "globals", "__builtins__", "_getframe"}
@@ -199,7 +204,7 @@ class ScopeTree:
                 scope.globals.update(c.text for c in node.operands)
             elif node.kind == "nonlocal_statement":
                 scope.nonlocals.update(c.text for c in node.operands)
-            elif node is not body and node.kind in ("function_definition", "class_definition") or node.kind in ("expression_statement", "return_statement", "argument_list"):
+            elif node is not body and node.kind in _NO_DECLARATIONS_BELOW:
                 continue
             stack.extend(c for c in node.children if c.children)
 

@@ -5,6 +5,7 @@ All offsets are byte offsets, 0-based and half-open. `Location` is for people on
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class EditSet:
 
     def __init__(self, edits: Iterable[Edit] = ()) -> None:
         ordered = tuple(sorted(edits, key=lambda e: (e.span.start, e.span.end)))
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in itertools.pairwise(ordered):
             if after.span.start < before.span.end:
                 raise OverlapError(f"edits overlap: {before.span} and {after.span}")
         object.__setattr__(self, "edits", ordered)

@@ -185,7 +185,7 @@ def convert(
         current = cursor.node
         assert current is not None
         node = Node()
-        node.kind = kind = current.type
+        node.kind = current.type
         node.start = current.start_byte - base
         node.end = current.end_byte - base
         node.named = current.is_named
