@@ -1,0 +1,160 @@
+"""Makes unmodified Triton launchers run on CPU tensors through Triton's interpreter.
+
+What the interpreter lacks is supplied here, once per process and before the user's file is
+imported: float arguments, libdevice, bfloat16 arithmetic, autotuning without a device,
+`.to` on Python numbers, device queries, and a bounds check on every access. With a GPU none
+of this is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import types
+from typing import Any
+
+_installed = False
+_launches = 0
+
+# The device that code asking for one is told about.
+TARGET = types.SimpleNamespace(
+    name="NVIDIA H100 (described, not present)",
+    capability=(9, 0),
+    multi_processor_count=132,
+    max_shared_memory=232_448,
+    warp_size=32,
+    total_memory=80 << 30,
+)
+
+
+def install() -> None:
+    """Installs all repairs in this process. Idempotent. Raises ImportError without triton."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    os.environ["TRITON_INTERPRET"] = "1"
+    import triton
+    from triton.runtime import interpreter
+
+    from semrep.runtime import triton_bfloat16, triton_libdevice, triton_memory
+
+    triton_libdevice.install()
+    triton_bfloat16.install(interpreter)
+    triton_memory.install(interpreter)
+    _convert_floats(interpreter)
+    _convert_numbers(interpreter)
+    _tune_without_device(triton)
+    _describe_device(triton)
+    _count_launches(interpreter)
+
+
+def launch_count() -> int:
+    """Kernels launched through the interpreter by this process so far."""
+    return _launches
+
+
+def _convert_floats(interpreter: Any) -> None:
+    """A float argument becomes an fp32 scalar, which is what the compiler makes of it."""
+    import numpy as np
+    import triton.language as tl
+
+    convert = interpreter._implicit_cvt
+
+    def converted(argument: Any) -> Any:
+        if isinstance(argument, float):
+            handle = interpreter.TensorHandle(np.array([argument], dtype=np.float32), tl.float32)
+            return tl.tensor(handle, tl.float32)
+        return convert(argument)
+
+    interpreter._implicit_cvt = converted
+
+
+class _MethodsOfNumbers:
+    """Rewrites `x.to(...)` so that it also works where x is a Python number or a constexpr."""
+
+    @staticmethod
+    def transformer(base: type[ast.NodeTransformer]) -> ast.NodeTransformer:
+        class Transformer(base):  # type: ignore[valid-type, misc]
+            def visit_Call(self, node: ast.Call) -> ast.AST:
+                node = self.generic_visit(node)
+                if isinstance(node.func, ast.Attribute) and node.func.attr == "to":
+                    node.func = ast.Call(
+                        ast.Name("_semrep_to", ast.Load()), [node.func.value], []
+                    )
+                return node
+
+        return Transformer()
+
+
+def _convert_numbers(interpreter: Any) -> None:
+    def to_method(value: Any) -> Any:
+        if isinstance(value, (bool, int, float)):
+            value = interpreter.interpreter_semantic.to_tensor(value)
+        return value.to
+
+    interpreter._semrep_to = to_method
+    interpreter.FunctionRewriter.ast_transformer = _MethodsOfNumbers.transformer(
+        interpreter.ASTTransformer
+    )
+
+
+def _tune_without_device(triton: Any) -> None:
+    """An autotuned kernel runs its first configuration; there is nothing to time here."""
+    from triton.runtime.autotuner import Autotuner
+
+    def first(self: Any, kernel_call: Any, quantiles: Any = None) -> list[float]:
+        self._semrep_order = getattr(self, "_semrep_order", 0) + 1
+        return [float(self._semrep_order)] * 3
+
+    Autotuner.do_bench = first
+
+
+def _describe_device(triton: Any) -> None:
+    import torch
+    from triton.backends.compiler import GPUTarget
+
+    properties = {
+        "max_shared_mem": TARGET.max_shared_memory,
+        "multiprocessor_count": TARGET.multi_processor_count,
+        "max_num_regs": 65_536,
+        "warpSize": TARGET.warp_size,
+        "sm_clock_rate": 1_980_000,
+        "mem_clock_rate": 2_619_000,
+        "mem_bus_width": 5_120,
+    }
+    major, minor = TARGET.capability
+    driver = types.SimpleNamespace(
+        utils=types.SimpleNamespace(get_device_properties=lambda device=0: dict(properties)),
+        get_current_target=lambda: GPUTarget("cuda", major * 10 + minor, TARGET.warp_size),
+        get_current_device=lambda: 0,
+        set_current_device=lambda device: None,
+        get_current_stream=lambda device=0: 0,
+        get_active_torch_device=lambda: torch.device("cpu"),
+        get_device_interface=lambda: torch.cuda,
+    )
+    if not torch.cuda.is_available():
+        triton.runtime.driver.set_active(driver)
+        described = types.SimpleNamespace(
+            name=TARGET.name,
+            major=major,
+            minor=minor,
+            multi_processor_count=TARGET.multi_processor_count,
+            total_memory=TARGET.total_memory,
+            shared_memory_per_multiprocessor=TARGET.max_shared_memory,
+            warp_size=TARGET.warp_size,
+        )
+        torch.cuda.get_device_properties = lambda device=None: described
+        torch.cuda.get_device_capability = lambda device=None: TARGET.capability
+        torch.cuda.get_device_name = lambda device=None: TARGET.name
+
+
+def _count_launches(interpreter: Any) -> None:
+    run = interpreter.GridExecutor.__call__
+
+    def counted(self: Any, *arguments: Any, **named: Any) -> Any:
+        global _launches
+        _launches += 1
+        return run(self, *arguments, **named)
+
+    interpreter.GridExecutor.__call__ = counted
