@@ -58,7 +58,14 @@ _MAY_RAISE_ON_SCALARS = frozenset(
      "complex"}
 )  # fmt: skip
 _RAISING_OPERATORS = frozenset({"/", "//", "%", "**", "<<", ">>", "@"})
-_OPAQUE = ("function_definition", "lambda")
+_MUTABLE = frozenset({"list", "dict", "set"})
+
+# Methods of tensors in Triton's language that only compute.
+_TRITON_METHODS = frozenset(
+    {"to", "cast", "trans", "reshape", "view", "permute", "broadcast_to", "expand_dims", "abs",
+     "exp", "log", "sqrt", "sum", "max", "min", "argmax", "argmin", "sigmoid", "cumsum", "ravel",
+     "split", "join", "logical_and", "logical_or"}
+)  # fmt: skip
 
 _STATEMENT_EFFECTS = {
     "pass_statement": NONE,
@@ -68,11 +75,8 @@ _STATEMENT_EFFECTS = {
     "continue_statement": Effect.JUMPS,
     "return_statement": Effect.JUMPS,
     "raise_statement": Effect.JUMPS | Effect.RAISES | Effect.CALLS,
-    "assert_statement": Effect.RAISES,
     "import_statement": UNKNOWN_CODE,
     "import_from_statement": UNKNOWN_CODE,
-    "delete_statement": Effect.RAISES,
-    "while_statement": Effect.DIVERGES,
     "yield": Effect.YIELDS | UNKNOWN_CODE,
     "await": Effect.YIELDS | UNKNOWN_CODE,
 }
@@ -164,6 +168,12 @@ class Facts:
         if self.names(first).conflicts_with(self.names(second)):
             return False
         a, b = self.effects(first), self.effects(second)
+        if (a | b) & Effect.RAISES and self._is_watched(first):
+            # A handler sees which of the names were stored before the exception.
+            if a & Effect.RAISES and self.names(second).stores:
+                return False
+            if b & Effect.RAISES and self.names(first).stores:
+                return False
         ordered = Effect.JUMPS | Effect.YIELDS | Effect.DIVERGES | Effect.CALLS
         if a & ordered or b & ordered:
             # One of two may run unknown code if the other has no effect that shows.
@@ -178,6 +188,15 @@ class Facts:
         if a & Effect.WRITES and b & (Effect.READS | Effect.WRITES):
             return False
         return not (b & Effect.WRITES and a & Effect.READS)
+
+    def _is_watched(self, node: Node) -> bool:
+        """True inside `try` or `with`: code of this function may run after an exception."""
+        for ancestor in node.ancestors():
+            if ancestor is self.function:
+                return False
+            if ancestor.kind in ("try_statement", "with_statement"):
+                return True
+        return False
 
     def _children(self, node: Node) -> Effect:
         found = NONE
@@ -194,7 +213,9 @@ class Facts:
             types = self.types.of(node)
             return NONE if types is not None else UNKNOWN_CODE
         types = self.types.of(node)
-        return NONE if types is not None and types <= SCALARS | CONTAINERS else UNKNOWN_CODE
+        if types is None or not types <= SCALARS | CONTAINERS:
+            return UNKNOWN_CODE
+        return Effect.READS if types & _MUTABLE else NONE
 
     def _leaf(self, node: Node) -> Effect:
         return NONE
@@ -204,6 +225,8 @@ class Facts:
         if binding is None or id(node) not in self.scopes.loads:
             return NONE
         if binding.is_global:
+            if self._is_mangled(node):
+                return Effect.READS | Effect.RAISES
             found = self.environment.names.get(binding.name)
             if found is not None and found.is_stable or self.environment.is_builtin(binding.name):
                 return NONE
@@ -218,6 +241,15 @@ class Facts:
             return Effect.READS | Effect.RAISES
         found_effect = NONE if self.flow.is_bound(node) else Effect.RAISES
         return found_effect | (Effect.READS if binding.is_captured else NONE)
+
+    def _is_mangled(self, node: Node) -> bool:
+        """True where a class around the name makes `__name` another one."""
+        name = node.text
+        return (
+            name.startswith("__")
+            and not name.endswith("__")
+            and (bool(self.unit.classes) or node.enclosing("class_definition") is not None)
+        )
 
     def _attribute(self, node: Node) -> Effect:
         inner = self.effects(node["object"])
@@ -234,7 +266,7 @@ class Facts:
         if self.is_triton:
             return inner
         types = self.types.of(node["value"])
-        if types is not None and types <= CONTAINERS:
+        if types is not None and types <= CONTAINERS - {"dict", "set"}:
             keys = [self.types.of(k) for k in node.fields("subscript")]
             if all(k is not None and k <= IMMUTABLE for k in keys):
                 return inner | Effect.RAISES | Effect.READS
@@ -256,10 +288,7 @@ class Facts:
             if operator in ("&", "|", "^"):
                 return inner | (NONE if a <= INTEGERS and b <= INTEGERS else Effect.RAISES)
             # A huge int does not convert to float.
-            mixed = a | b != a & b and "float" in a | b and not (a | b <= {"float"})
-            if mixed and not (_is_small(node["left"]) or _is_small(node["right"])):
-                return inner | Effect.RAISES
-            return inner
+            return inner | self._conversion(a, node["left"], b, node["right"])
         if operator == "+" and a == b and len(a) == 1:
             if a <= {"str", "bytes", "tuple"}:
                 return inner
@@ -268,6 +297,14 @@ class Facts:
         if a <= SCALARS and b <= SCALARS and operator != "%":
             return inner | Effect.RAISES
         return inner | UNKNOWN_CODE
+
+    def _conversion(self, a: frozenset[str], left: Node, b: frozenset[str], right: Node) -> Effect:
+        """RAISES where one operand may be a float and the other an int too large for one."""
+        if "float" in b and "int" in a and not _is_small(left):
+            return Effect.RAISES
+        if "float" in a and "int" in b and not _is_small(right):
+            return Effect.RAISES
+        return NONE
 
     def _safe_right(self, operator: str, left: frozenset[str], right: Node) -> bool:
         """A literal that keeps division, shift or power from raising."""
@@ -325,6 +362,10 @@ class Facts:
         path = self.path_of(node["function"])
         arguments = self._children(node["arguments"])
         if self.is_triton:
+            function = node["function"]
+            if path is None and function.kind == "attribute":
+                if function["attribute"].text in _TRITON_METHODS:
+                    return arguments | self.effects(function["object"])
             return arguments | self._triton_call(path)
         if path is None or not path.startswith("builtins."):
             return UNKNOWN_CODE | arguments | self.effects(node["function"])
@@ -344,8 +385,10 @@ class Facts:
 
     def _scalar_call(self, name: str, types: list[frozenset[str]]) -> Effect:
         merged: frozenset[str] = frozenset().union(*types)
-        if name in ("bool", "str", "repr", "callable") and len(types) == 1:
+        if name in ("bool", "callable") and len(types) == 1:
             return NONE
+        if name in ("str", "repr") and len(types) == 1 and "int" not in merged:
+            return NONE  # an int may have too many digits
         if name == "abs" and len(types) == 1 and merged <= NUMBERS:
             return NONE
         if name in ("min", "max") and len(types) > 1 and (merged <= NUMBERS or merged == {"str"}):
@@ -367,7 +410,7 @@ class Facts:
 
     def _string(self, node: Node) -> Effect:
         found = NONE
-        for interpolation in node.find("interpolation"):
+        for interpolation in node.find("interpolation", "format_expression"):
             value = interpolation.child("expression")
             if value is None:
                 return UNKNOWN_CODE
@@ -375,6 +418,8 @@ class Facts:
             types = self.types.of(value)
             if types is None or not types <= NUMBERS | {"str", "NoneType"}:
                 found |= UNKNOWN_CODE
+            elif "int" in types:
+                found |= Effect.RAISES  # too many digits
             if any(c.kind == "format_specifier" for c in interpolation.children):
                 found |= Effect.RAISES
         return found
@@ -494,8 +539,9 @@ class Facts:
                 return found | (
                     NONE if self._safe_right(operator, a, node["right"]) else Effect.RAISES
                 )
-            same = a <= INTEGERS and b <= INTEGERS or a | b <= {"float"}
-            return found | (NONE if same or _is_small(node["right"]) else Effect.RAISES)
+            if operator in ("&", "|", "^"):
+                return found | (NONE if a <= INTEGERS and b <= INTEGERS else Effect.RAISES)
+            return found | self._conversion(a, left, b, node["right"])
         if a is not None and a == b and a <= {"str", "bytes"} and node.operator == "+=":
             return found
         return found | UNKNOWN_CODE
@@ -512,6 +558,22 @@ class Facts:
 
     def _while(self, node: Node) -> Effect:
         return self._if(node) | Effect.DIVERGES
+
+    def _assert(self, node: Node) -> Effect:
+        found = Effect.RAISES
+        for c in node.operands:
+            found |= self.test(c)
+        return found
+
+    def _delete(self, node: Node) -> Effect:
+        found = NONE
+        for c in node.operands:
+            if c.kind != "identifier":
+                return UNKNOWN_CODE
+            found |= self._target(c)
+            if not self.is_triton:
+                found |= Effect.RAISES
+        return found
 
     def _with(self, node: Node) -> Effect:
         return self._children(node) | UNKNOWN_CODE
@@ -566,6 +628,8 @@ _HANDLERS = {
     "elif_clause": Facts._if,
     "while_statement": Facts._while,
     "with_statement": Facts._with,
+    "assert_statement": Facts._assert,
+    "delete_statement": Facts._delete,
     "try_statement": Facts._try,
     "class_definition": Facts._unknown,
     "decorated_definition": Facts._unknown,

@@ -3,6 +3,10 @@ statement comes or goes. All edits are relative to the unit, like the nodes they
 
 from __future__ import annotations
 
+import builtins
+import keyword
+import re
+
 from semrep.ir.scopes import scopes
 from semrep.ir.text import Edit, Span
 from semrep.ir.tree import Node
@@ -168,11 +172,16 @@ def stands_alone(node: Node) -> bool:
     start = line_start(node)
     if start == 0 and node.parent is not None:
         return False
-    if node.source[start : node.start].strip(b" \t\f"):
+    if node.source[start : node.start].strip(b" \t\f") or _continues(node.source, start):
         return False
     end = _line_end(node.source, node.end)
     rest = node.source[node.end : end].strip(b" \t\f\r\n")
     return not rest or rest.startswith(b"#")
+
+
+def _continues(source: bytes, start: int) -> bool:
+    """True where the line before the one at `start` ends with a backslash."""
+    return source[max(0, start - 3) : start].rstrip(b"\r\n").endswith(b"\\")
 
 
 def is_only_statement(node: Node) -> bool:
@@ -224,7 +233,7 @@ def insert_before(unit: Unit, node: Node, *lines: str) -> Edit | None:
     if node.parent is None or line_start(node) == 0:
         return None
     start = line_start(node)
-    if node.source[start : node.start].strip(b" \t\f"):
+    if node.source[start : node.start].strip(b" \t\f") or _continues(node.source, start):
         return None
     return Edit(Span(start, start), _lines(unit, indent_of(unit, node), lines))
 
@@ -259,13 +268,15 @@ def block_lines(block: Node) -> str | None:
     """Text of a block's statements, first line without indentation, the others relative to
     the block's own; None where a string or a backslash spans lines, or a line is indented
     less, so that shifting it would change it."""
-    if any("\n" in s.text for s in block.find("string")) or b"\\\n" in block.bytes:
+    if any(b"\n" in s.bytes or b"\r" in s.bytes for s in block.find("string")):
+        return None
+    if b"\\\n" in block.bytes or b"\\\r" in block.bytes:
         return None
     indent = block.source[line_start(block) : block.start]
     if indent.strip(b" \t"):
         return block.text if "\n" not in block.text else None
     prefix = indent.decode()
-    first, *rest = block.text.splitlines()
+    first, *rest = re.split("\r\n|\n|\r", block.text)
     lines = [first]
     for line in rest:
         if not line.strip():
@@ -279,9 +290,6 @@ def block_lines(block: Node) -> str | None:
 
 def fresh_name(unit: Unit, base: str) -> str:
     """A name that nothing in the unit, and no builtin, uses: `base`, or `base_2`, …"""
-    import builtins
-    import keyword
-
     tree = scopes(unit)
     number = 1
     name = base

@@ -7,6 +7,7 @@ few: every point inside a `try` may jump to each of its handlers.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,6 +42,8 @@ class Point:
     loads: list[Node] = field(default_factory=list)
     stores: list[Node] = field(default_factory=list)
     unbinds: list[Binding] = field(default_factory=list)
+    aliases: tuple[Binding, ...] = ()
+    """Names that are unbound once control leaves the `except ... as name` clauses around it."""
 
 
 class Flow:
@@ -55,6 +58,7 @@ class Flow:
         self.scopes: ScopeTree = scopes(unit)
         self.points: list[Point] = []
         self._point_of: dict[int, Point] = {}
+        self._aliases: tuple[Binding, ...] = ()
         self.entry = self._new(None, ())
         self.exit = self._new(None, ())
         self._handlers: list[list[int]] = []
@@ -124,7 +128,7 @@ class Flow:
             return False
         index: int = b.index
         while index != a.index:
-            parent = self._dominators[index]
+            parent = self._dominators.get(index)  # the entry has none
             if parent is None or parent == index:
                 return False
             index = parent
@@ -222,18 +226,29 @@ class Flow:
         reach = [0] * count
         reach[self.entry.index] = entry
         # An exception may leave a point before or after its stores took place.
-        work = list(range(count))
+        work = deque(range(count))
+        waiting = set(work)
         while work:
-            index = work.pop(0)
+            index = work.popleft()
+            waiting.discard(index)
             incoming = entry if index == self.entry.index else 0
             for q in predecessors[index]:
                 incoming |= reach[q] & keep[q] | gen[q]
                 if index in self._exceptional.get(q, ()):
-                    incoming |= reach[q]
+                    incoming |= reach[q] | self._unbound(self.points[q].aliases)
             if incoming != reach[index]:
                 reach[index] = incoming
-                work.extend(s for s in self.points[index].successors if s not in work)
+                ready = [s for s in self.points[index].successors if s not in waiting]
+                work.extend(ready)
+                waiting.update(ready)
         return reach
+
+    def _unbound(self, bindings: Iterable[Binding]) -> int:
+        bits = 0
+        for binding in bindings:
+            if binding in self._bindings:
+                bits |= 1 << self._numbers[id(binding), id(UNBOUND)]
+        return bits
 
     def _is_parameter(self, store: Node) -> bool:
         parameters = self.function.child("parameters")
@@ -290,6 +305,7 @@ class Flow:
 
     def _new(self, node: Node | None, evaluated: Iterable[Node | None]) -> Point:
         point = Point(len(self.points), node, tuple(e for e in evaluated if e is not None))
+        point.aliases = self._aliases
         self.points.append(point)
         if node is not None:
             self._point_of.setdefault(id(node), point)
@@ -348,8 +364,10 @@ class Flow:
 
     def _for(self, node: Node, before: list[int]) -> list[int]:
         iterable = self._add(node, (node["right"],), before)
-        step = self._add(node["left"], (node["left"],), [iterable.index])
-        return self._loop(node, step, step)
+        # The last step of all finds the iterator exhausted and stores nothing.
+        step = self._add(node["left"], (), [iterable.index])
+        target = self._add(node["left"], (node["left"],), [step.index])
+        return self._loop(node, target, step)
 
     def _loop(self, node: Node, head: Point, again: Point) -> list[int]:
         breaks: list[int] = []
@@ -357,7 +375,7 @@ class Flow:
         ends = self._block(node.child("body"), [head.index])
         self._link(ends, again.index)
         self._loops.pop()
-        after = [head.index]
+        after = [again.index]
         alternative = node.child("alternative")
         if alternative is not None:
             after = self._block(alternative.child("body"), after)
@@ -365,6 +383,7 @@ class Flow:
 
     def _break(self, node: Node, before: list[int]) -> list[int]:
         point = self._add(node, (), before)
+        point.unbinds.extend(self._aliases)
         if self._loops:
             self._loops[-1][1].append(point.index)
         self._through_finally(point)
@@ -372,6 +391,7 @@ class Flow:
 
     def _continue(self, node: Node, before: list[int]) -> list[int]:
         point = self._add(node, (), before)
+        point.unbinds.extend(self._aliases)
         if self._loops:
             point.successors.append(self._loops[-1][0])
         self._through_finally(point)
@@ -379,6 +399,7 @@ class Flow:
 
     def _return(self, node: Node, before: list[int]) -> list[int]:
         point = self._add(node, (node,), before)
+        point.unbinds.extend(self._aliases)
         point.successors.append(self.exit.index)
         self._through_finally(point)
         return []
@@ -426,12 +447,15 @@ class Flow:
             body = next((c for c in clause.children if c.kind == "block"), None)
             caught = [c for c in clause.operands if c is not body]
             point = self._add(clause, caught, [head.index])
-            done = self._block(body, [point.index])
             aliases = [a for c in caught for a in c.find("as_pattern_target")]
-            if aliases:
-                names = [self.scopes.binding(i) for a in aliases for i in a.find("identifier")]
+            names = [self.scopes.binding(i) for a in aliases for i in a.find("identifier")]
+            unbound = [b for b in names if b is not None]
+            around, self._aliases = self._aliases, (*self._aliases, *unbound)
+            done = self._block(body, [point.index])
+            self._aliases = around
+            if unbound:
                 unbind = self._new(None, ())
-                unbind.unbinds = [b for b in names if b is not None]
+                unbind.unbinds = unbound
                 self._link(done, unbind.index)
                 done = [unbind.index]
             ends = ends + done

@@ -28,6 +28,12 @@ INTROSPECTION = frozenset(
     {"eval", "exec", "locals", "vars", "dir", "globals", "__builtins__", "_getframe"}
 )
 
+# Attributes through which code reads the local names of a frame.
+_FRAME_ATTRIBUTES = frozenset({"_getframe", "currentframe", "f_locals", "f_back"})
+
+# Comprehensions that run to their end where they stand, unlike generators.
+_IMMEDIATE = ("list_comprehension", "set_comprehension", "dictionary_comprehension")
+
 
 @dataclass(eq=False, slots=True)
 class Binding:
@@ -40,7 +46,8 @@ class Binding:
     deletes: list[Node] = field(default_factory=list)
     is_parameter: bool = False
     is_captured: bool = False
-    """Some other scope loads or stores it, at times this one does not control."""
+    """Some other scope loads or stores it, at times this one does not control. Comprehensions
+    that run at once where they stand do not count."""
     imports: str | None = None
     """Dotted path, where the only store is an import."""
 
@@ -308,6 +315,9 @@ class ScopeTree:
                 stack.append((c, scope, "load"))
 
     def _target_expression(self, node: Node, scope: Scope, mode: str, stack: _Stack) -> None:
+        name = node.child("attribute")
+        if name is not None and name.text in _FRAME_ATTRIBUTES:
+            self._mark_dynamic(scope)
         for c in node.children:
             if c.named and c.field != "attribute":
                 stack.append((c, scope, "load"))
@@ -390,16 +400,16 @@ class ScopeTree:
             self._binding_of[id(node)] = binding
         for node, scope in self._loads:
             name = node.text
-            binding = self._find(name, scope)
+            if scope is self.root and self.root.kind == "class" and not _is_in_decorator(node):
+                binding = self._class_name(name)
+            else:
+                binding = self._find(name, scope)
             binding.loads.append(node)
-            if binding.scope is not None and binding.scope is not scope:
+            if not _runs_at_once(scope, binding.scope):
                 binding.is_captured = True
             self._binding_of.setdefault(id(node), binding)
             if name in INTROSPECTION:
-                outer: Scope | None = scope
-                while outer is not None:
-                    outer.is_dynamic = True
-                    outer = outer.parent
+                self._mark_dynamic(scope)
         for binding in self.bindings():
             self.stores.update(map(id, binding.stores))
             self.loads.update(map(id, binding.loads))
@@ -408,6 +418,16 @@ class ScopeTree:
                 nodes.sort(key=lambda n: n.start)
             if len(binding.stores) == 1 and not binding.deletes:
                 binding.imports = self._imports.get(id(binding.stores[0]))
+
+    def _mark_dynamic(self, scope: Scope | None) -> None:
+        while scope is not None:
+            scope.is_dynamic = True
+            scope = scope.parent
+
+    def _class_name(self, name: str) -> Binding:
+        """What a method's default or annotation loads: the class body, which is no part of
+        this unit, may bind the name, so it is neither a known global nor a builtin."""
+        return self.root.names.get(name) or self.root.bind(name)
 
     def _find(self, name: str, scope: Scope) -> Binding:
         current: Scope | None = scope
@@ -462,6 +482,22 @@ def _is_evaluated_inside(opener: Node, child: Node, node: Node) -> bool:
     return not (
         clauses and child is clauses[0] and any(node.is_inside(c) for c in child.fields("right"))
     )
+
+
+def _runs_at_once(scope: Scope, owner: Scope | None) -> bool:
+    """Whether a load in `scope` of a name of `owner` happens just where it is written."""
+    if owner is None:
+        return True
+    current: Scope | None = scope
+    while current is not None and current is not owner:
+        if current.kind not in _IMMEDIATE:
+            return False
+        current = current.parent
+    return True
+
+
+def _is_in_decorator(node: Node) -> bool:
+    return node.enclosing("decorator") is not None
 
 
 def scopes(unit: Unit) -> ScopeTree:

@@ -74,8 +74,12 @@ class Node:
 
     @property
     def operands(self) -> list[Node]:
-        """Named children that are not comments."""
-        return [c for c in self.children if c.named and c.kind != "comment"]
+        """Named children that are neither comments nor backslashes at a line's end."""
+        return [
+            c
+            for c in self.children
+            if c.named and c.kind != "comment" and c.kind != "line_continuation"
+        ]
 
     @property
     def operator(self) -> str:
@@ -127,7 +131,7 @@ class Node:
         """The next named sibling that is no comment."""
         if self.parent is not None:
             for c in self.parent.children[self.index + 1 :]:
-                if c.named and c.kind != "comment":
+                if c.named and c.kind not in ("comment", "line_continuation"):
                     return c
         return None
 
@@ -135,7 +139,7 @@ class Node:
     def previous_sibling(self) -> Node | None:
         if self.parent is not None:
             for c in reversed(self.parent.children[: self.index]):
-                if c.named and c.kind != "comment":
+                if c.named and c.kind not in ("comment", "line_continuation"):
                     return c
         return None
 
@@ -155,8 +159,8 @@ class Node:
         a, b = self.unparenthesized, other.unparenthesized
         if a.kind != b.kind:
             return False
-        left = [c for c in a.children if c.kind != "comment"]
-        right = [c for c in b.children if c.kind != "comment"]
+        left = [c for c in a.children if c.kind not in ("comment", "line_continuation")]
+        right = [c for c in b.children if c.kind not in ("comment", "line_continuation")]
         if not left and not right:
             return a.bytes == b.bytes
         if a.kind in ("string", "concatenated_string"):

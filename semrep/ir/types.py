@@ -31,11 +31,17 @@ _LITERALS = {
 
 _RESULTS = {
     "len": "int", "ord": "int", "hash": "int", "id": "int", "int": "int", "float": "float",
-    "str": "str", "repr": "str", "chr": "str", "hex": "str", "bin": "str", "oct": "str",
-    "ascii": "str", "format": "str", "bool": "bool", "isinstance": "bool",
-    "issubclass": "bool", "callable": "bool", "hasattr": "bool", "any": "bool", "all": "bool",
-    "range": "range", "list": "list", "tuple": "tuple", "dict": "dict", "set": "set",
-    "sorted": "list", "divmod": "tuple", "print": "NoneType", "input": "str", "bytes": "bytes",
+    "chr": "str", "hex": "str", "bin": "str", "oct": "str", "bool": "bool",
+    "isinstance": "bool", "issubclass": "bool", "callable": "bool", "hasattr": "bool",
+    "any": "bool", "all": "bool", "range": "range", "list": "list", "tuple": "tuple",
+    "dict": "dict", "set": "set", "sorted": "list", "print": "NoneType", "input": "str",
+}  # fmt: skip
+
+# What these give is up to their argument (`__str__` may return a subclass of str), unless
+# that is a scalar itself.
+_RESULTS_ON_SCALARS = {
+    "str": "str", "repr": "str", "ascii": "str", "format": "str", "bytes": "bytes",
+    "divmod": "tuple",
 }  # fmt: skip
 
 
@@ -108,8 +114,8 @@ class TypeFacts:
                 return frozenset({"float"})
             if operator == "**":
                 exponent = node["right"].unparenthesized
-                if a <= INTEGERS and exponent.kind == "integer":
-                    return frozenset({"int"})
+                if exponent.kind == "integer" and exponent.text[-1] not in "jJ":
+                    return a - {"bool"} | ({"int"} if "bool" in a else frozenset())
                 return frozenset({"int", "float", "complex"})
             if operator in ("&", "|", "^"):
                 if a == b == {"bool"}:
@@ -167,9 +173,11 @@ class TypeFacts:
         plain = all(
             a.kind not in ("list_splat", "dictionary_splat", "keyword_argument") for a in given
         )
-        if name in ("int", "float", "str", "bytes") or name in _RESULTS:
+        if name in _RESULTS:
             # Constructors return exactly their type when they are called by their own name.
             return frozenset({_RESULTS[name]})
+        if name in _RESULTS_ON_SCALARS and plain and all(self.is_a(a, SCALARS) for a in given):
+            return frozenset({_RESULTS_ON_SCALARS[name]})
         if name == "abs" and len(given) == 1 and plain:
             found = self.of(given[0])
             if found is not None and found <= NUMBERS:
