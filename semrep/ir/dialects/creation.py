@@ -6,10 +6,10 @@ from semrep.ir.dialects.catalogue import op
 for _name in ("zeros", "ones", "empty"):
     op(_name, "size, /, dtype=None, device=None",
        f"torch.{_name}(*size, dtype=None, device=None)",
-       f"np.{_name}, jnp.{_name}(shape: size, dtype=None)", f"tl.{_name}(shape: size, dtype)")
+       f"np.{_name}, jnp.{_name}(shape: size, dtype=None)", *(["tl.zeros(shape: size, dtype)"] if _name == "zeros" else []))
     op(f"{_name}_like", "input: tensor, /, dtype=None, device=None",
        f"torch.{_name}_like(input, *, dtype=None, device=None)",
-       f"np.{_name}_like, jnp.{_name}_like(a: input, dtype=None)", f"tl.{_name}_like(input)")
+       f"np.{_name}_like, jnp.{_name}_like(a: input, dtype=None)", *(["tl.zeros_like(input)"] if _name == "zeros" else []))
 op("full", "size, fill_value, /, dtype=None, device=None",
    "torch.full(size, fill_value, *, dtype=None, device=None)", "np.full, jnp.full(shape: size, fill_value, dtype=None)",
    "tl.full(shape: size, value: fill_value, dtype)")

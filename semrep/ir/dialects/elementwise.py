@@ -7,7 +7,7 @@ from semrep.ir.dialects.op import ELEMENTWISE, TRANSCENDENTAL
 
 unary("neg", "torch.neg", "torch.negative", "Tensor.neg", "Tensor.negative", "np.negative", "jnp.negative", "lax.neg", cost=ELEMENTWISE)
 unary("abs", "torch.abs", "torch.absolute", "Tensor.abs", "np.abs", "np.absolute", "np.fabs", "jnp.abs", "jnp.absolute", "lax.abs", "tl.abs", "tl.math.abs", cost=ELEMENTWISE)
-unary("exp", "torch.exp", "Tensor.exp", "torch.special.exp", "np.exp", "jnp.exp", "lax.exp", "tl.exp", "tl.math.exp")
+unary("exp", "torch.exp", "Tensor.exp", "np.exp", "jnp.exp", "lax.exp", "tl.exp", "tl.math.exp")
 unary("exp2", "torch.exp2", "Tensor.exp2", "np.exp2", "jnp.exp2", "lax.exp2", "tl.exp2", "tl.math.exp2")
 unary("expm1", "torch.expm1", "Tensor.expm1", "np.expm1", "jnp.expm1", "lax.expm1")
 unary("log", "torch.log", "Tensor.log", "np.log", "jnp.log", "lax.log", "tl.log", "tl.math.log")

@@ -15,8 +15,8 @@ UNARY = {"-": "neg", "~": "bitwise_not"}
 COMPARISON = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 ROUNDS_DIFFERENTLY_IN_TRITON = frozenset({"%", "//"})
 
-# A larger number binds tighter (Language Reference, 6.17). An atom, call or subscript is 18.
-ATOM = 18
+# A larger number binds tighter (Language Reference, 6.17). An atom, call or subscript is 17.
+ATOM = 17
 PRECEDENCE = {
     "|": 8, "^": 9, "&": 10, "<<": 11, ">>": 11, "+": 12, "-": 12, "*": 13, "@": 13, "/": 13,
     "//": 13, "%": 13, "unary": 14, "**": 15, "<": 7, "<=": 7, ">": 7, ">=": 7, "==": 7, "!=": 7,

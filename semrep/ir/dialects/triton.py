@@ -26,7 +26,6 @@ op("num_programs", "axis, /", "tl.num_programs(axis)", reference=":none", cost=F
 op("cdiv", "x, div, /", "tl.cdiv, triton.cdiv(x, div)", reference=":none", cost=FREE)
 op("make_block_ptr", "base, /, shape, strides, offsets, block_shape, order",
    "tl.make_block_ptr(base, shape, strides, offsets, block_shape, order)", reference=":none", cost=FREE)
-op("advance", "base, /, offsets", "tl.advance(base, offsets)", reference=":none", cost=FREE)
 op("multiple_of", "input, /, values", "tl.multiple_of(input, values)", reference=":none", cost=FREE)
 op("max_contiguous", "input, /, values", "tl.max_contiguous(input, values)", reference=":none", cost=FREE)
 op("debug_barrier", "", "tl.debug_barrier()", reference=":none", purity=EFFECT, cost=FREE)

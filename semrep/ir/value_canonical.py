@@ -1,0 +1,79 @@
+"""Small rewrites at the moment a value is made, so that patterns see one form of a thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from semrep.ir.dialects.catalogue import op_named
+from semrep.ir.dialects.op import Op
+from semrep.ir.values import Value
+
+MakeConstant = Callable[[Any], Value]
+
+
+def canonical(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+    """The same computation under another name, where the facts allow to say so.
+
+    numpy_dot of ranks 1 and 2 is matmul; t, mT, T, transpose and swapaxes of known rank are
+    permute with all dimensions, counted from 0.
+    """
+    handler = _HANDLERS.get(op.name)
+    return handler(op, arguments, constant) if handler is not None else (op, arguments)
+
+
+def _dot(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+    types = [arguments[n].tensor for n in ("input", "other")]
+    if all(t is not None and t.rank in (1, 2) for t in types):
+        return op_named("matmul"), arguments
+    return op, arguments
+
+
+def _permute(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+    source = arguments["input"]
+    if source.tensor is None:
+        return op, arguments
+    dims = _dims(op.name, source.tensor.rank, arguments)
+    if dims is None:
+        return op, arguments
+    return op_named("permute"), {"input": source, "dims": constant(dims)}
+
+
+def _dims(name: str, rank: int, arguments: dict[str, Value]) -> tuple[int, ...] | None:
+    order = list(range(rank))
+    if name == "reverse_dims" or (name == "t" and rank == 2):
+        return tuple(reversed(order))
+    if name == "mT" and rank >= 2:
+        return (*order[:-2], rank - 1, rank - 2)
+    if name == "transpose":
+        a, b = arguments["dim0"].constant, arguments["dim1"].constant
+        if isinstance(a, int) and isinstance(b, int) and -rank <= a < rank and -rank <= b < rank:
+            order[a], order[b] = order[b], order[a]
+            return tuple(order)
+    if name == "permute":
+        dims = arguments["dims"].constant
+        if isinstance(dims, (tuple, list)) and len(dims) == rank and all(isinstance(d, int) for d in dims):
+            if sorted(d % rank for d in dims) == order:
+                return tuple(d % rank for d in dims)
+    return None
+
+
+def _clamp(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+    limits = {"min": constant(None), "max": constant(None)}
+    for name, limit in (("min", "min"), ("max", "max"), ("min_val", "min"), ("max_val", "max")):
+        if name in arguments:
+            limits[limit] = arguments[name]
+    return op_named("clamp"), {"input": arguments["input"], **limits}
+
+
+_HANDLERS = {
+    "numpy_dot": _dot,
+    "t": _permute,
+    "mT": _permute,
+    "reverse_dims": _permute,
+    "transpose": _permute,
+    "permute": _permute,
+    "clamp_min": _clamp,
+    "clamp_max": _clamp,
+    "hardtanh": _clamp,
+}
