@@ -21,14 +21,21 @@ class BrokenEdit(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rewrite that took place. seconds: spent in deciding and rewriting."""
+    """One rewrite that took place. removed: the old text of each edit. before, after: digests
+    of the texts. seconds: spent in deciding and rewriting."""
 
     site: Site
     edits: EditSet
+    removed: tuple[bytes, ...]
     contract: Contract
     before: str
     after: str
     seconds: float = field(compare=False)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Names the rewrite wherever it stands: pass, old text, new text."""
+        return self.site.pass_spec, self.removed, tuple(e.text for e in self.edits)
 
     def __str__(self) -> str:
         return f"{self.site.pass_spec}@{self.site.span}: {self.edits}"
@@ -88,19 +95,32 @@ def step(module: Module, pass_: Pass, site: Site) -> tuple[Module, Step] | Refus
         return Refusal("no-change", "the text is already what this pass would write")
     if after.tree.root_node.has_error and not module.tree.root_node.has_error:
         raise BrokenEdit(f"{site} does not parse after {result}")
-    contract = pass_.contract
     spent = time.perf_counter() - started
-    return after, Step(site, result, contract, module.digest, after.digest, spent)
+    return after, _record(module, after, pass_, site, result, spent)
+
+
+def _record(
+    before: Module, after: Module, pass_: Pass, site: Site, edits: EditSet, seconds: float
+) -> Step:
+    removed = tuple(before.source[e.span.start : e.span.end] for e in edits)
+    return Step(site, edits, removed, pass_.contract, before.digest, after.digest, seconds)
 
 
 class PassManager:
     """Applies the passes of a pipeline in order, each until it finds nothing more to do.
 
     observer: called after each step with the step and the module it led to. max_steps: at
-    most this many steps a pass.
+    most this many steps a pass. vetoed: keys of steps that must not be taken.
     """
 
-    def __init__(self, *, observer: Observer | None = None, max_steps: int = MAX_STEPS) -> None:
+    def __init__(
+        self,
+        *,
+        observer: Observer | None = None,
+        max_steps: int = MAX_STEPS,
+        vetoed: Iterable[tuple[object, ...]] = (),
+    ) -> None:
+        self.vetoed = frozenset(vetoed)
         self.observer = observer
         self.max_steps = max_steps
 
@@ -179,13 +199,21 @@ class PassManager:
         for site in sorted(pass_.sites(module), key=lambda s: s.span.start < resume):
             result = step(module, pass_, site)
             if not isinstance(result, Refusal):
-                return self._took(result, steps)
+                if result[1].key not in self.vetoed:
+                    return self._took(result, steps)
+                result = Refusal("vetoed", "this step was taken back before")
             refused.append(Missed(site, result))
         # Only what is still refused at the end is worth telling.
         for m in refused:
             if m.refusal.code != "no-change":
                 missed[m.site.pass_spec, str(m.site.span), m.refusal.code] = m
         return module
+
+    def _is_vetoed(self, module: Module, site: Site, edits: EditSet) -> bool:
+        if not self.vetoed:
+            return False
+        removed = tuple(module.source[e.span.start : e.span.end] for e in edits)
+        return (site.pass_spec, removed, tuple(e.text for e in edits)) in self.vetoed
 
     def _sweep(
         self,
@@ -201,7 +229,7 @@ class PassManager:
             result = pass_.rewrite(module, site)
             if isinstance(result, Refusal):
                 missed[site.pass_spec, str(site.span), result.code] = Missed(site, result)
-            else:
+            elif not self._is_vetoed(module, site, result):
                 chosen.append((site, result))
         kept = _disjoint(chosen)
         if not kept:
@@ -221,7 +249,7 @@ class PassManager:
                 edits.apply(current.source), module.language, module.path, module.signature
             )  # fmt: skip
             moved = Site(site.pass_spec, site.span, current.digest)
-            done = Step(moved, edits, pass_.contract, current.digest, following.digest, spent)
+            done = _record(current, following, pass_, moved, edits, spent)
             steps.append(done)
             if self.observer is not None:
                 self.observer(done, following)

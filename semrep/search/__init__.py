@@ -1,0 +1,1 @@
+"""Search from module to module. Strategies share one interface: `Strategy` in `strategy.py`."""
