@@ -1,5 +1,17 @@
 """What a source costs: measured times, and modelled traffic where no GPU is at hand."""
 
+from semrep.cost.counters import Counters, NotCounted, count
+from semrep.cost.estimate import Estimate, TrafficEstimate, estimate
 from semrep.cost.measurement import Measurement, NotMeasured, measure
 
-__all__ = ["Measurement", "NotMeasured", "measure"]
+__all__ = [
+    "Counters",
+    "Estimate",
+    "Measurement",
+    "NotCounted",
+    "NotMeasured",
+    "TrafficEstimate",
+    "count",
+    "estimate",
+    "measure",
+]

@@ -32,8 +32,13 @@ def measure(
     if session is None:
         with Session(original, harness, seed=seed, limits=Limits(wall_s=timeout_s)) as own:
             return measure(
-                original, candidate, harness,
-                budget_s=budget_s, seed=seed, timeout_s=timeout_s, session=own,
+                original,
+                candidate,
+                harness,
+                budget_s=budget_s,
+                seed=seed,
+                timeout_s=timeout_s,
+                session=own,
             )
     done = session.run(
         "semrep.runtime.timing:sample_pairs",

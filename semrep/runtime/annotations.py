@@ -51,9 +51,7 @@ def example_of_annotations(function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
             return None
         positional.append(text)
     named: list[str] = []
-    for parameter, default in zip(
-        function.args.kwonlyargs, function.args.kw_defaults, strict=True
-    ):
+    for parameter, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
         text = _spec(parameter.annotation, sizes)
         if text is not None:
             found_shape = True

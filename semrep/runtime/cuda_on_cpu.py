@@ -48,7 +48,7 @@ def install() -> None:
             return device.type == "cuda"
         return isinstance(device, str) and device.partition(":")[0] == "cuda"
 
-    CudaOnCpu().__enter__()
+    CudaOnCpu().__enter__()  # type: ignore[no-untyped-call]
 
     def synchronize(device: Any = None) -> None:
         del device

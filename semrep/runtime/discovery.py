@@ -94,7 +94,9 @@ class _File:
             for name, node in self.functions.items()
             if not name.startswith("_")
             and name not in _HARNESS_NAMES
-            and not any(_decorator_name(d) in _KERNEL_DECORATORS - {"jit"} for d in node.decorator_list)
+            and not any(
+                _decorator_name(d) in _KERNEL_DECORATORS - {"jit"} for d in node.decorator_list
+            )
             and not self._is_triton_kernel(node)
         ]
 
@@ -168,10 +170,10 @@ def _find(file: _File, path: str | None, entry: str | None, inputs: str | None) 
             return harness(name, expression, "example")
     names = [entry] if entry else file.public_functions()
     annotated = {
-        name: expression
+        name: text
         for name in names
         if name in file.functions
-        and (expression := example_of_annotations(file.functions[name])) is not None
+        and (text := example_of_annotations(file.functions[name])) is not None
     }
     if len(annotated) == 1:
         name, expression = annotated.popitem()

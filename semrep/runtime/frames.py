@@ -10,9 +10,7 @@ from typing import Any
 from semrep.runtime.values import ArrayValue, ContainerValue, OpaqueValue
 
 _MAGIC = b"SEMREP1\n"
-_RECORDS: dict[str, type] = {
-    cls.__name__: cls for cls in (ArrayValue, ContainerValue, OpaqueValue)
-}
+_RECORDS: dict[str, type] = {cls.__name__: cls for cls in (ArrayValue, ContainerValue, OpaqueValue)}
 
 
 class FrameError(ValueError):

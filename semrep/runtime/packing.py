@@ -32,7 +32,10 @@ def _pack(value: Any, owners: dict[int, str]) -> Any:
         label = owners.setdefault(id(value), f"object:{len(owners)}")
         record = arrays.capture_array(value, label)
         if record is None or record.kind not in (
-            "torch.Tensor", "torch.nn.Parameter", "numpy.ndarray", "jax.Array",
+            "torch.Tensor",
+            "torch.nn.Parameter",
+            "numpy.ndarray",
+            "jax.Array",
         ):
             raise TypeError("not a dense array")
         return record
@@ -90,9 +93,7 @@ def rebuild(value: ArrayValue, device: str = "cpu") -> Any:
         return jnp.asarray(value.numpy(), dtype=value.dtype)
     dense_array = np.frombuffer(value.data, dtype=np.dtype(value.dtype)).reshape(value.shape)
     if value.strides is not None and not value.contiguous and min(value.strides, default=0) > 0:
-        extent = 1 + sum(
-            (n - 1) * s for n, s in zip(value.shape, value.strides, strict=True) if n
-        )
+        extent = 1 + sum((n - 1) * s for n, s in zip(value.shape, value.strides, strict=True) if n)
         buffer = np.zeros(extent, dtype=dense_array.dtype)
         steps = tuple(s * buffer.itemsize for s in value.strides)
         view = np.lib.stride_tricks.as_strided(buffer, value.shape, steps)

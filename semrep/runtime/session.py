@@ -39,7 +39,11 @@ class Session:
         self.close()
 
     def run(
-        self, function: str, *arguments: Any, wall_s: float | None = None, threads: int | None = None
+        self,
+        function: str,
+        *arguments: Any,
+        wall_s: float | None = None,
+        threads: int | None = None,
     ) -> Done | Failed:
         """Runs a job "module:function" in a fresh child, under the session's limits."""
         limits = self.limits
@@ -82,8 +86,9 @@ def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
                 name = ".".join([*base, *filter(None, [name])])
             warm.append(name)
     kept = dict.fromkeys(
-        name for name in warm if name and name.partition(".")[0] not in _NEVER_WARM
-        or name.startswith("semrep.runtime")
+        name
+        for name in warm
+        if name and name.partition(".")[0] not in _NEVER_WARM or name.startswith("semrep.runtime")
     )
     return tuple(kept)
 

@@ -82,9 +82,7 @@ class Subject:
         if self.harness.init is not None:
             seed_everything(seed)
             generator = np.random.default_rng(seed)
-            cases = _as_cases(
-                self._evaluate(self.harness.init, generator), several=False
-            )
+            cases = _as_cases(self._evaluate(self.harness.init, generator), several=False)
             case = self._materialise(cases[0], generator)
         seed_everything(seed)
         made = owner(*case.positional, **case.named)
@@ -155,9 +153,7 @@ class Subject:
         return Arguments(tuple(walk(value) for value in case.positional), named)
 
 
-def _helpers(
-    expression: str, harness: Harness, generator: np.random.Generator
-) -> dict[str, Any]:
+def _helpers(expression: str, harness: Harness, generator: np.random.Generator) -> dict[str, Any]:
     def made(values: Any) -> Any:
         return arrays.from_numpy(values, harness.framework, "float32", harness.device)
 

@@ -46,4 +46,3 @@ class LineTrace:
         if event == "line":
             self.lines.add(frame.f_lineno)
         return self._line
-

@@ -54,7 +54,10 @@ def install(interpreter: Any) -> None:
     binary, unary, ternary = builder.binary_op, builder.unary_op, builder.ternary_op
     cast, fp_to_fp = builder.cast_impl, builder.create_fp_to_fp
     fma, dot, rsqrt, erf = (
-        builder.create_fma, builder.create_dot, builder.create_rsqrt, builder.create_erf,
+        builder.create_fma,
+        builder.create_dot,
+        builder.create_rsqrt,
+        builder.create_erf,
     )
     rmw = builder.create_atomic_rmw
 
@@ -126,8 +129,16 @@ def install(interpreter: Any) -> None:
         return rmw(self, op, ptr, val, mask, sem, scope)
 
     for function in (
-        binary_op, unary_op, ternary_op, cast_impl, create_fp_to_fp, create_fma, create_dot,
-        create_rsqrt, create_erf, create_atomic_rmw,
+        binary_op,
+        unary_op,
+        ternary_op,
+        cast_impl,
+        create_fp_to_fp,
+        create_fma,
+        create_dot,
+        create_rsqrt,
+        create_erf,
+        create_atomic_rmw,
     ):
         setattr(builder, function.__name__, function)
     _reductions(interpreter, tl)

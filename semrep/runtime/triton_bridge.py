@@ -79,9 +79,7 @@ class _MethodsOfNumbers:
             def visit_Call(self, node: ast.Call) -> ast.AST:
                 node = self.generic_visit(node)
                 if isinstance(node.func, ast.Attribute) and node.func.attr == "to":
-                    node.func = ast.Call(
-                        ast.Name("_semrep_to", ast.Load()), [node.func.value], []
-                    )
+                    node.func = ast.Call(ast.Name("_semrep_to", ast.Load()), [node.func.value], [])
                 return node
 
         return Transformer()
@@ -144,7 +142,7 @@ def _describe_device(triton: Any) -> None:
             shared_memory_per_multiprocessor=TARGET.max_shared_memory,
             warp_size=TARGET.warp_size,
         )
-        torch.cuda.get_device_properties = lambda device=None: described
+        vars(torch.cuda)["get_device_properties"] = lambda device=None: described
         torch.cuda.get_device_capability = lambda device=None: TARGET.capability
         torch.cuda.get_device_name = lambda device=None: TARGET.name
 

@@ -79,12 +79,17 @@ def install(interpreter: Any) -> None:
         return bitcast(self, source, kind)
 
     for function in (
-        create_masked_load, create_masked_store, create_atomic_rmw, create_atomic_cas,
+        create_masked_load,
+        create_masked_store,
+        create_atomic_rmw,
+        create_atomic_cas,
         create_int_to_ptr,
     ):
         setattr(builder, function.__name__, function)
     for names, key in (
-        (_SPECIAL, "special"), (_DIVISIONS, "special"), (_FLOAT_OPS, "arithmetic"),
+        (_SPECIAL, "special"),
+        (_DIVISIONS, "special"),
+        (_FLOAT_OPS, "arithmetic"),
     ):
         for name in names:
             setattr(builder, name, _counted(getattr(builder, name), key))
@@ -191,9 +196,7 @@ def _check(kind: str, chosen: NDArray[np.uint64], width: int, launch: _Launch) -
     for start, end in zip(launch.low, launch.high, strict=True):
         inside |= (chosen >= start) & (chosen + np.uint64(width) <= end)
     if not inside.all():
-        raise OutOfBounds(
-            f"{kind} of {int((~inside).sum())} lanes outside the kernel's arguments"
-        )
+        raise OutOfBounds(f"{kind} of {int((~inside).sum())} lanes outside the kernel's arguments")
 
 
 def _count(

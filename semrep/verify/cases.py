@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 Values = Literal[
-    "own", "normal", "uniform", "offset", "small", "negative", "constant", "ramp", "zeros",
-    "integers", "large", "nan", "inf",
+    "own",
+    "normal",
+    "uniform",
+    "offset",
+    "small",
+    "negative",
+    "constant",
+    "ramp",
+    "zeros",
+    "integers",
+    "large",
+    "nan",
+    "inf",
 ]
 Parameters = Literal["own", "perturbed", "integers"]
 Effort = Literal["quick", "full", "paranoid"]
@@ -117,8 +128,7 @@ def plan(
 def reseeded(cases: Sequence[Case], seed: int) -> tuple[Case, ...]:
     """The same cases with values not drawn before."""
     return tuple(
-        dataclasses.replace(case, seed=zlib.crc32(f"{seed}/{case.seed}".encode()))
-        for case in cases
+        dataclasses.replace(case, seed=zlib.crc32(f"{seed}/{case.seed}".encode())) for case in cases
     )
 
 

@@ -7,8 +7,17 @@ import difflib
 from collections.abc import Collection
 
 _COMPOUND = (
-    ast.If, ast.For, ast.While, ast.With, ast.Try, ast.FunctionDef, ast.ClassDef,
-    ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Match,
+    ast.If,
+    ast.For,
+    ast.While,
+    ast.With,
+    ast.Try,
+    ast.FunctionDef,
+    ast.ClassDef,
+    ast.AsyncFunctionDef,
+    ast.AsyncFor,
+    ast.AsyncWith,
+    ast.Match,
 )
 
 
@@ -53,9 +62,11 @@ def _statements(source: bytes) -> list[_Range]:
             if isinstance(child, ast.stmt) and inside and not _carries_no_code(child):
                 last = child.end_lineno or child.lineno
                 if isinstance(child, _COMPOUND):
-                    last = max(child.lineno, child.body[0].lineno - 1) if hasattr(
-                        child, "body"
-                    ) else child.lineno
+                    last = (
+                        max(child.lineno, child.body[0].lineno - 1)
+                        if hasattr(child, "body")
+                        else child.lineno
+                    )
                 found.append((child.lineno, last))
             walk(child, inside or function)
 

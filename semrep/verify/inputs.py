@@ -102,8 +102,8 @@ def floats(
         "small": lambda: normal * 1e-3,
         "negative": lambda: -np.abs(normal) - 0.01,
         "constant": lambda: np.full(shape, 1.5),
-        "ramp": lambda: np.arange(normal.size, dtype=np.float64).reshape(shape) / max(
-            1.0, normal.size / 64
+        "ramp": lambda: (
+            np.arange(normal.size, dtype=np.float64).reshape(shape) / max(1.0, normal.size / 64)
         ),
         "zeros": lambda: np.zeros(shape),
         "integers": lambda: generator.integers(-2, 3, shape).astype(np.float64),
@@ -166,9 +166,7 @@ def set_state(module: Any, state: Mapping[str, Any], case: Case) -> None:
             target.copy_(torch.from_numpy(new).to(target.dtype))
 
 
-def _parameter(
-    old: Floats, case: Case, generator: np.random.Generator, is_buffer: bool
-) -> Floats:
+def _parameter(old: Floats, case: Case, generator: np.random.Generator, is_buffer: bool) -> Floats:
     if is_buffer and old.size and bool(np.all(old > 0)):
         # Running variances and the like stay positive.
         if case.parameters == "integers":

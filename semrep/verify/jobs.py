@@ -225,7 +225,8 @@ def _gradients(
         return {}
     generator = np.random.default_rng(case.seed)
     cotangents = [
-        torch.from_numpy(np.asarray(generator.standard_normal(tuple(o.shape)))).to(o) for o in outputs
+        torch.from_numpy(np.asarray(generator.standard_normal(tuple(o.shape)))).to(o)
+        for o in outputs
     ]
     try:
         gradients = torch.autograd.grad(
@@ -334,7 +335,7 @@ class _Bounded(io.TextIOBase):
 @contextmanager
 def _redirected(stream: _Bounded) -> Iterator[None]:
     before = sys.stdout
-    sys.stdout = stream  # type: ignore[assignment]
+    sys.stdout = stream
     try:
         yield
     finally:

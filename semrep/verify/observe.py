@@ -88,7 +88,8 @@ def _bound_names(
         owner = getattr(function, "__self__", None)
         if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
             # apply(*args) becomes forward(ctx, *args).
-            forward = owner.forward
+            forward = inspect.getattr_static(owner, "forward")
+            forward = getattr(forward, "__func__", forward)
             with_context = [None, *positional]
             try:
                 bound = inspect.signature(forward).bind(*with_context, **named)
@@ -153,8 +154,10 @@ def _attributes(instance: Any) -> list[list[Any]]:
         prefix = f"self.{path}" if path else "self"
         if path:
             found.append([prefix, _layer(module, tied, path)])
-        for name, value in [*module.named_parameters(recurse=False),
-                            *module.named_buffers(recurse=False)]:
+        for name, value in [
+            *module.named_parameters(recurse=False),
+            *module.named_buffers(recurse=False),
+        ]:
             found.append([f"{prefix}.{name}", _type(value)])
         for name, value in vars(module).items():
             if name.startswith("_") or name == "training":
@@ -189,7 +192,10 @@ def _layer(module: Any, tied: set[str], path: str = "") -> dict[str, Any]:
     hooks = any(
         vars(module).get(kind)
         for kind in (
-            "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
+            "_forward_hooks",
+            "_forward_pre_hooks",
+            "_backward_hooks",
+            "_backward_pre_hooks",
         )
     )
     if hooks:

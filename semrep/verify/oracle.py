@@ -71,8 +71,10 @@ class _CaseComparison:
             return None
         if after is None:
             return self.differs(
-                "call", f"returns where the original raises {before['type']}",
-                original=_error(before), candidate="a result",
+                "call",
+                f"returns where the original raises {before['type']}",
+                original=_error(before),
+                candidate="a result",
             )
         if before is None:
             return self.differs(
@@ -82,8 +84,10 @@ class _CaseComparison:
             return None
         if _error_class(before) != _error_class(after):
             return self.differs(
-                "call", "raises another class of error",
-                original=_error(before), candidate=_error(after),
+                "call",
+                "raises another class of error",
+                original=_error(before),
+                candidate=_error(after),
             )
         return None
 
@@ -94,8 +98,10 @@ class _CaseComparison:
                 return self._type_differs(where, before.kind, after.kind)
             if before.keys != after.keys:
                 return self.differs(
-                    where, "has other elements",
-                    original=str(list(before.keys))[:200], candidate=str(list(after.keys))[:200],
+                    where,
+                    "has other elements",
+                    original=str(list(before.keys))[:200],
+                    candidate=str(list(after.keys))[:200],
                 )
             for key, old, new in zip(before.keys, before.items, after.items, strict=True):
                 found = self.structure(old, new, f"{where}[{key!r}]")
@@ -116,8 +122,10 @@ class _CaseComparison:
             before, after = sorted(self.original[kind]), sorted(self.candidate[kind])
             if before != after:
                 return self.differs(
-                    names, "are not the same",
-                    original=", ".join(before) or "none", candidate=", ".join(after) or "none",
+                    names,
+                    "are not the same",
+                    original=", ".join(before) or "none",
+                    candidate=", ".join(after) or "none",
                 )
         if self.original["plain_arguments"] != self.candidate["plain_arguments"]:
             return self.differs("arguments", "are changed in another way")
@@ -125,7 +133,9 @@ class _CaseComparison:
             return self.differs("module globals", "no longer change")
         if set(self.candidate["globals"]) - set(self.original["globals"]):
             return self.differs(
-                "module globals", "change", original="none",
+                "module globals",
+                "change",
+                original="none",
                 candidate=", ".join(self.candidate["globals"]),
             )
         if self.original["rng"] != self.candidate["rng"]:
@@ -135,12 +145,15 @@ class _CaseComparison:
             self.numerics is Numerics.BITWISE or bool(before_text) != bool(after_text)
         ):
             return self.differs(
-                "printed text", "differs",
-                original=repr(before_text[:100]), candidate=repr(after_text[:100]),
+                "printed text",
+                "differs",
+                original=repr(before_text[:100]),
+                candidate=repr(after_text[:100]),
             )
         if set(self.original["gradients"]) != set(self.candidate["gradients"]):
             return self.differs(
-                "gradients", "are of other inputs",
+                "gradients",
+                "are of other inputs",
                 original=", ".join(sorted(self.original["gradients"])) or "none",
                 candidate=", ".join(sorted(self.candidate["gradients"])) or "none",
             )
@@ -175,19 +188,25 @@ class _CaseComparison:
             old, new = getattr(before, name), getattr(after, name)
             if old != new:
                 return self.differs(
-                    where, f"has another {name.replace('_', ' ')}",
-                    original=str(old), candidate=str(new),
+                    where,
+                    f"has another {name.replace('_', ' ')}",
+                    original=str(old),
+                    candidate=str(new),
                 )
         if where.startswith("result") and before.memory != after.memory:
             return self.differs(
-                where, "shares memory with something else",
-                original=_memory(before.memory), candidate=_memory(after.memory),
+                where,
+                "shares memory with something else",
+                original=_memory(before.memory),
+                candidate=_memory(after.memory),
             )
         if before.strides != after.strides and _strides_matter(before, after):
             if self.numerics is Numerics.BITWISE or not after.contiguous:
                 return self.differs(
-                    where, "has other strides",
-                    original=str(before.strides), candidate=str(after.strides),
+                    where,
+                    "has other strides",
+                    original=str(before.strides),
+                    candidate=str(after.strides),
                 )
             note = f"{where} became contiguous"
             if note not in self.total.notes:
@@ -216,7 +235,12 @@ class _CaseComparison:
         if not reading.bad.any():
             return None
         return self._elements(
-            where, before, widened(old), widened(new), reading.bad, reading.reference,
+            where,
+            before,
+            widened(old),
+            widened(new),
+            reading.bad,
+            reading.reference,
             None if self.numerics is Numerics.BITWISE else reading.tolerance,
         )
 
@@ -234,7 +258,13 @@ class _CaseComparison:
         return self.differs(where, "differs", original=repr(before), candidate=repr(after))
 
     def _elements(
-        self, where: str, outside: ArrayValue, old: Any, new: Any, bad: Any, reference: Any,
+        self,
+        where: str,
+        outside: ArrayValue,
+        old: Any,
+        new: Any,
+        bad: Any,
+        reference: Any,
         tolerance: Any,
     ) -> Counterexample:
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if bad.ndim else ()

@@ -52,7 +52,7 @@ def run_reference(
         if harness.framework == "jax":
             import jax
 
-            jax.config.update("jax_enable_x64", True)
+            jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     found = []
@@ -92,9 +92,7 @@ def _case(
                 change = np.abs(other - values)
             change[~np.isfinite(change)] = 0.0
             np.maximum(condition[path], change, out=condition[path])
-    return {
-        path: (_record(values), _record(condition[path])) for path, values in exact.items()
-    }
+    return {path: (_record(values), _record(condition[path])) for path, values in exact.items()}
 
 
 def _record(values: np.ndarray[Any, np.dtype[np.float64]]) -> ArrayValue:
@@ -188,4 +186,3 @@ def _double_default(torch: Any) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-

@@ -199,13 +199,16 @@ class Verifier:
 
     def _planned(self, seed: int) -> tuple[Case, ...]:
         examples = [[Leaf(*leaf) for leaf in leaves] for leaves in self._facts["leaves"]]
-        return plan(
-            examples, effort=self.effort, seed=seed, stateful=self._facts["stateful"]
-        )
+        return plan(examples, effort=self.effort, seed=seed, stateful=self._facts["stateful"])
 
     def _run(
-        self, source: bytes, label: str, cases: tuple[Case, ...], wall_s: float,
-        check_state: bool, stop_after_s: float | None = None,
+        self,
+        source: bytes,
+        label: str,
+        cases: tuple[Case, ...],
+        wall_s: float,
+        check_state: bool,
+        stop_after_s: float | None = None,
     ) -> Any:
         return self.session.run(
             "semrep.verify.jobs:run_cases",
@@ -225,9 +228,7 @@ class Verifier:
     def _observe(self, cases: tuple[Case, ...]) -> _Observed | Inconclusive:
         """Runs the original on the cases twice, in two processes, and asks for the same bits."""
         seconds = _CASE_SECONDS[self.effort]
-        first = self._run(
-            self.source, "original", cases, self.timeout_s + seconds, True, seconds
-        )
+        first = self._run(self.source, "original", cases, self.timeout_s + seconds, True, seconds)
         if isinstance(first, Failed):
             return Inconclusive(f"no trustworthy baseline: the original fails: {first.reason}")
         if "error" in first.value or "state_keys" in first.value:
@@ -243,9 +244,7 @@ class Verifier:
             and not (case.gradient and not records[index]["gradients"])
         ]
         ran, records = tuple(ran[i] for i in kept), [records[i] for i in kept]
-        second = self._run(
-            self.source, "original", ran, self.timeout_s + 3 * first.seconds, True
-        )
+        second = self._run(self.source, "original", ran, self.timeout_s + 3 * first.seconds, True)
         if isinstance(second, Failed) or "cases" not in second.value:
             return Inconclusive("no trustworthy baseline: a second run of the original fails")
         same = Comparison(BITWISE)
@@ -305,8 +304,8 @@ class Verifier:
         if isinstance(done, Failed):
             return Different(f"the candidate fails: {done.reason}")
         if "error" in done.value:
-            error = done.value["error"]
-            return Different(f"the candidate does not load: {error['type']}: {error['message']}")
+            raised = done.value["error"]
+            return Different(f"the candidate does not load: {raised['type']}: {raised['message']}")
         if "state_keys" in done.value:
             return Different(f"the candidate's parameters differ: {done.value['state_keys']}")
         records = done.value["cases"]
@@ -373,5 +372,3 @@ def verify(
 def _original_fails(error: Mapping[str, Any] | None) -> str:
     detail = f"{error['type']}: {error['message']}" if error else "its state cannot be restored"
     return f"no trustworthy baseline: the original fails: {detail}"
-
-

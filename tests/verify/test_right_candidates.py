@@ -1,0 +1,112 @@
+"""Rewrites that keep their promise, and must be accepted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE, Contract
+from semrep.verify import Baseline, Equivalent
+from tests.verify.subjects import (
+    INPLACE,
+    JAX,
+    MODULE,
+    NUMPY,
+    PLAIN,
+    RELU,
+    SOFTMAX,
+    SUMS,
+    edited,
+    verifier,
+)
+
+RIGHT = [
+    ("maximum", RELU, "torch.relu(x)", "torch.clamp_min(x, 0)", BITWISE),
+    ("two names", RELU, "return torch.relu(x)", "y = torch.relu(x)\n    return y", BITWISE),
+    ("library softmax", SOFTMAX.replace("40000", "400"),
+     "z = y - y.max(dim=-1, keepdim=True).values\n    e = torch.exp(z)"
+     "\n    return e / e.sum(-1, keepdim=True)", "return torch.softmax(y, -1)", WITHIN_TOLERANCE),
+    ("exp2", SOFTMAX, "torch.exp(z)", "torch.exp2(z * 1.4426950408889634)", WITHIN_TOLERANCE),
+    ("reciprocal", SOFTMAX, "e / e.sum(-1, keepdim=True)",
+     "e * e.sum(-1, keepdim=True).reciprocal()",
+     WITHIN_TOLERANCE),
+    ("split sum", SUMS, "(x * y).sum(1)", "((x * y)[:, ::2].sum(1) + (x * y)[:, 1::2].sum(1))",
+     REASSOCIATES),
+    ("einsum", SUMS, "(x * y).sum(1)", "torch.einsum('ij,ij->i', x, y)", REASSOCIATES),
+    ("mean as division", SUMS, "x.mean()", "x.sum() / x.numel()", REASSOCIATES),
+    ("direct out", INPLACE, "out.copy_(x * 2)", "torch.mul(x, 2, out=out)", BITWISE),
+    ("functional norm", MODULE, "self.norm(self.linear(x))",
+     "torch.nn.functional.layer_norm(self.linear(x), self.norm.normalized_shape, "
+     "self.norm.weight, self.norm.bias, self.norm.eps)", BITWISE),
+    ("linear by hand", MODULE, "self.linear(x)", "(x @ self.linear.weight.T + self.linear.bias)",
+     REASSOCIATES),
+    ("counting", PLAIN, "found[word] = found.get(word, 0) + 1",
+     "found.setdefault(word, 0)\n            found[word] += 1", BITWISE),
+    ("vectorised", NUMPY, "np.sqrt(np.sum((x[i] - y[j]) ** 2))",
+     "np.linalg.norm(x[i] - y[j])", WITHIN_TOLERANCE),
+    ("jax: other spelling", JAX, "x @ w", "jnp.matmul(x, w)", BITWISE),
+    ("jax: other order", JAX, ".sum(axis=0)", "[::-1].sum(axis=0)", REASSOCIATES),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "after", "contract"), [r[1:] for r in RIGHT], ids=[r[0] for r in RIGHT]
+)
+def test_right_candidate_is_accepted(
+    source: str, before: str, after: str, contract: Contract
+) -> None:
+    verdict = verifier(source).check(edited(source, (before, after)), contract)
+    assert isinstance(verdict, Equivalent), str(verdict)
+    json.dumps(verdict.to_json())
+
+
+@pytest.mark.parametrize("source", [RELU, SUMS, MODULE, PLAIN, NUMPY, JAX])
+def test_the_original_is_equivalent_to_itself_in_every_bit(source: str) -> None:
+    verdict = verifier(source).check(source.encode())
+    assert isinstance(verdict, Equivalent) and verdict.max_error_ratio == 0, str(verdict)
+
+
+def test_confirmation_draws_other_values() -> None:
+    candidate = edited(RELU, ("torch.relu(x)", "torch.clamp_min(x, 0)"))
+    verdict = verifier(RELU).confirm(candidate)
+    assert isinstance(verdict, Equivalent) and len(set(verdict.seeds)) == 2
+    assert verdict == verifier(RELU).confirm(candidate)
+
+
+def test_assumptions_lift_cases_and_say_so() -> None:
+    candidate = edited(SUMS, ("x.mean()", "x.sum() / 1024"))
+    verdict = verifier(SUMS).check(candidate, WITHIN_TOLERANCE.assuming("shapes as seen"))
+    assert isinstance(verdict, Equivalent) and verdict.lifted == ("other shapes",), str(verdict)
+
+
+def test_baseline_says_what_ran() -> None:
+    baseline = verifier(MODULE).baseline()
+    assert isinstance(baseline, Baseline)
+    names = {case.name for case in baseline.cases}
+    assert baseline.stateful and baseline.grade == "cpu"
+    assert {"example", "normal", "integers", "gradient", "nan"} <= names
+
+
+def test_signature_of_a_module() -> None:
+    from semrep.ir.signature import LayerType, Signature, TensorType
+
+    signature = verifier(MODULE).signature()
+    assert isinstance(signature, Signature)
+    assert signature.of("x") == TensorType("float32", (8, 16), (16, 1))
+    linear = signature.of("self.linear")
+    assert isinstance(linear, LayerType) and linear.name == "torch.nn.modules.linear.Linear"
+    assert linear.get("in_features") == 16 and linear.get("bias") is True and linear.plain
+    assert signature.of("self.linear.weight") == TensorType(
+        "float32", (32, 16), (16, 1), requires_grad=True
+    )
+
+
+def test_measure_gives_pairs() -> None:
+    from semrep.runtime.measurement import Measurement
+
+    measured = verifier(NUMPY).measure(
+        edited(NUMPY, ("    return d", "    d = d.copy()\n    return d")), 0.3
+    )
+    assert isinstance(measured, Measurement), str(measured)
+    assert measured.low <= measured.ratio <= measured.high
