@@ -1,0 +1,283 @@
+"""Rules: algebra on the value graph, written as pattern → replacement.
+
+    rule(
+        "sum-of-matmul",
+        '''Sum over the columns of a product without forming the product. …''',
+        rewrite("sum(matmul($a, $b), dim=-1)", "matmul($a, sum($b, dim=-1))", where=[rank("$b", 2)]),
+        contract=REASSOCIATES,
+        example={"a": "f32(64, 512)", "b": "f32(512, 2048)"},
+    )
+
+Beyond its own guards, a rule acts only where: every array is of one real floating-point type
+(unless `types="any"`), every intermediate that goes is used nowhere else, all that the new
+text names means the same there, the result has the same type and shape, no new aliasing can
+be seen, and a cost model does not call it slower. What the facts of the signature cannot
+settle is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from semrep.ir.dialects.catalogue import spellings_of
+from semrep.ir.dialects.operators import TOKEN_OF, UNARY_TOKEN_OF
+from semrep.ir.module import Module, Placed
+from semrep.ir.pattern import Apply, Match, Pattern, holes, match, op_names, parse_pattern
+from semrep.ir.text import EditSet, Span
+from semrep.ir.unit import FUNCTION, Unit
+from semrep.ir.values import Value, ValueGraph, value_graph
+from semrep.passes import registry
+from semrep.passes.base import TENSOR, Options, Pass, Refusal, Site
+from semrep.passes.contract import BITWISE, Contract
+from semrep.passes.rule_guards import Found, Guard, floating, unknown
+from semrep.passes.rule_rewrite import Plan, Rewriter
+
+ARRAY_LIBRARIES = frozenset({"torch", "numpy", "jax"})
+_ASSUMES = "ranks, element types and layer settings are those of the observed run"
+_NO_FASTER = 1.05  # modelled; a little slack, for the model is coarse
+
+Computed = Callable[[Found], Any]
+Guards = Sequence[Guard]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rewrite:
+    """One form of a rule. computed: metavariables of the replacement that are constants
+    computed from the match."""
+
+    pattern: Apply
+    replacement: Pattern
+    where: tuple[Guard, ...]
+    computed: Mapping[str, Computed]
+    needs: frozenset[str]
+
+
+def rewrite(
+    pattern: str,
+    replacement: str,
+    where: Guards = (),
+    computed: Mapping[str, Computed] | None = None,
+) -> Rewrite:
+    """Raises PatternError, and ValueError where the replacement uses an unbound metavariable."""
+    before, after = parse_pattern(pattern), parse_pattern(replacement)
+    if not isinstance(before, Apply):
+        raise ValueError(f"the pattern {pattern!r} has no operation")
+    unbound = set(holes(after)) - set(holes(before)) - set(computed or {})
+    if unbound:
+        raise ValueError(f"{replacement!r} uses {sorted(unbound)}, which {pattern!r} does not bind")
+    return Rewrite(before, after, tuple(where), computed or {}, op_names(before))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule(Pass):
+    """A pass made of rewrites of the value graph. One instance is one rule."""
+
+    name: str  # type: ignore[misc]
+    summary: str  # type: ignore[misc]
+    family: str  # type: ignore[misc]
+    contract: Contract  # type: ignore[misc]
+    doc: str = ""
+    rewrites: tuple[Rewrite, ...] = ()
+    types: str = "floating"
+    may_be_slower: bool = False
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+    dialects: ClassVar[frozenset[str]] = frozenset({TENSOR})
+    objectives: ClassVar[frozenset[str]] = frozenset({"latency"})
+
+    @property
+    def options(self) -> Options:
+        return ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return registry.find, (self.name,)
+
+    # -- sites ------------------------------------------------------------------------------
+
+    def sites(self, module: Module) -> Iterator[Site]:
+        if module.language != "python" or not module.is_rewritable or not _uses_arrays(module):
+            return
+        for placed in module.functions():
+            if not _is_of_interest(module, placed.unit):
+                continue
+            key = ("rule", self.name, module.environment.key, module.signature)
+            spans = placed.unit.fact(key, lambda u=placed.unit: self._spans(module, u))  # type: ignore[misc]
+            for span in spans:
+                yield Site(self.name, span.shifted(placed.start), module.digest)
+
+    def _spans(self, module: Module, unit: Unit) -> tuple[Span, ...]:
+        tokens = _tokens(unit)
+        wanted = [r for r in self.rewrites if all(tokens & _tokens_of(n) for n in r.needs)]
+        if not wanted and _calls_layers(module, unit):
+            wanted = list(self.rewrites)
+        if not wanted:
+            return ()
+        graph = value_graph(module, unit)
+        names = graph.op_names()
+        found = {
+            value.node.span
+            for form in wanted
+            if form.needs <= names
+            for value in graph.with_op(form.pattern.op.name)
+            if value.node is not None and next(match(form.pattern, value), None) is not None
+        }
+        return tuple(sorted(found))
+
+    # -- rewriting --------------------------------------------------------------------------
+
+    def rewrite(self, module: Module, site: Site) -> EditSet | Refusal:
+        self.check(module, site)
+        placed = module.unit_at(site.span)
+        if placed is None:
+            raise ValueError(f"{site} lies in no unit")
+        graph = value_graph(module, placed.unit)
+        first: Refusal | None = None
+        for value, form, found in self._matches(graph, site.span.shifted(-placed.start)):
+            del value
+            result = self._try(module, placed, graph, form, found)
+            if isinstance(result, Plan):
+                return EditSet(result.edits).shifted(placed.start)
+            # The refusal of the match that got furthest says most.
+            if first is None or _progress(result) > _progress(first):
+                first = result
+        if first is None:
+            raise ValueError(f"{site}: nothing for this rule to act on")
+        if first.span is None:
+            return first
+        return Refusal(first.code, first.message, first.span.shifted(placed.start))
+
+    def _matches(self, graph: ValueGraph, span: Span) -> Iterator[tuple[Value, Rewrite, Match]]:
+        for form in self.rewrites:
+            for value in graph.with_op(form.pattern.op.name):
+                if value.node is not None and value.node.span == span:
+                    for found in match(form.pattern, value):
+                        yield value, form, found
+
+    def _try(
+        self, module: Module, placed: Placed, graph: ValueGraph, form: Rewrite, found: Match
+    ) -> Plan | Refusal:
+        asked = Found(found, graph)
+        if found.doubts:
+            return unknown(found.doubts[0])
+        for value in found.interior:
+            if value.type is None:
+                return unknown(_least_known(found))
+        arrays = [*found.holes.values(), *found.interior]
+        if self.types == "floating" and (mixed := floating(arrays)) is not None:
+            return mixed
+        for guard in form.where:
+            if (refused := guard(asked)) is not None:
+                return refused
+        constants: dict[str, Any] = {}
+        for name, compute in form.computed.items():
+            result = compute(asked)
+            if isinstance(result, Refusal):
+                return result
+            constants[name] = result
+        plan = Rewriter(module, placed.unit, graph, found, constants).plan(form.replacement)
+        if isinstance(plan, Refusal) or self.may_be_slower:
+            return plan
+        if plan.seconds_after > plan.seconds_before * _NO_FASTER:
+            message = (
+                f"not faster at these sizes: {plan.seconds_after * 1e6:.0f} µs instead of "
+                f"{plan.seconds_before * 1e6:.0f} µs, modelled"
+            )
+            node = found.root.node
+            return Refusal("not-faster", message, node.span if node is not None else None)
+        return plan
+
+
+def rule(
+    name: str,
+    doc: str,
+    *rewrites: Rewrite,
+    contract: Contract = BITWISE,
+    types: str = "floating",
+    may_be_slower: bool = False,
+    example: Mapping[str, Any] | None = None,
+    family: str = "tensor",
+) -> Rule:
+    """Make a rule and register it.
+
+    doc: the first line is the summary; it has the sections Rewrite, Legal when, Numerics and
+    Refuses. types: `floating` or `any`. example: metavariable → spec of an array or a constant;
+    both sides of the first rewrite are run on it by the tests.
+    """
+    made = Rule(
+        name, doc.strip().split("\n")[0], family, contract.assuming(_ASSUMES), doc, rewrites,
+        types, may_be_slower, example or {},
+    )  # fmt: skip
+    registry.register_instance(made)
+    return made
+
+
+def _progress(refusal: Refusal) -> int:
+    """How late in the checks a refusal comes."""
+    order = ("unknown-shape", "not-floating", "mixed-types")
+    return order.index(refusal.code) if refusal.code in order else len(order)
+
+
+def _least_known(found: Match) -> Value:
+    for value in (*found.holes.values(), *reversed(found.interior)):
+        if value.type is None and not value.is_constant:
+            return value
+    return found.root
+
+
+def _uses_arrays(module: Module) -> bool:
+    paths = (g.path for g in module.environment.names.values() if g.path is not None)
+    return any(p.partition(".")[0] in ARRAY_LIBRARIES for p in paths)
+
+
+def _is_of_interest(module: Module, unit: Unit) -> bool:
+    """With a signature, types are known in its entry alone, and every rule needs them."""
+    if unit.kind != FUNCTION or unit.has_error:
+        return False
+    return module.signature is None or module.signature.entry == unit.qualified_name
+
+
+def _tokens(unit: Unit) -> frozenset[str]:
+    """Identifiers and operators of a unit: what a spelling could be made of."""
+
+    def collect() -> frozenset[str]:
+        found = {n.text for n in unit.by_kind.get("identifier", ())}
+        for kind in ("binary_operator", "unary_operator", "augmented_assignment"):
+            found.update(n.operator.removesuffix("=") for n in unit.by_kind.get(kind, ()))
+        if "subscript" in unit.by_kind or "pattern_list" in unit.by_kind:
+            found.add("[]")
+        return frozenset(found)
+
+    return unit.fact("tokens", collect)
+
+
+_known_tokens: dict[str, frozenset[str]] = {}
+
+
+def _tokens_of(op_name: str) -> frozenset[str]:
+    """Tokens of which at least one appears wherever the op is written out."""
+    if op_name not in _known_tokens:
+        found = {s.name for s in spellings_of(op_name)} | {s.name + "_" for s in spellings_of(op_name)}
+        if op_name in TOKEN_OF:
+            found.add(TOKEN_OF[op_name])
+        if op_name in UNARY_TOKEN_OF:
+            found.add(UNARY_TOKEN_OF[op_name])
+        if op_name == "matmul":
+            found.add("dot")
+        if op_name == "permute":
+            found |= {"T", "t", "mT", "transpose", "swapaxes", "swapdims"}
+        if op_name == "clamp":
+            found |= {"clamp_min", "clamp_max", "hardtanh"}
+        if op_name == "getitem":
+            found |= {"[]", "values", "indices"}
+        _known_tokens[op_name] = frozenset(found)
+    return _known_tokens[op_name]
+
+
+def _calls_layers(module: Module, unit: Unit) -> bool:
+    """A layer's call names no operation: only the signature knows what it is."""
+    return module.signature is not None and module.signature.entry == unit.qualified_name
