@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.measurement import Measurement
@@ -23,10 +25,12 @@ def measure(
     budget_s: float = 2.0,
     seed: int = 0,
     timeout_s: float = 60.0,
+    threads: int | None = None,
     session: Session | None = None,
 ) -> Measurement:
     """Times both sources on the harness's first example, in interleaved pairs.
 
+    threads: of the array library; None takes one for each processor, as its users get.
     session: a warm one to use (it is left open). Raises NotMeasured.
     """
     if session is None:
@@ -38,6 +42,7 @@ def measure(
                 budget_s=budget_s,
                 seed=seed,
                 timeout_s=timeout_s,
+                threads=threads,
                 session=own,
             )
     done = session.run(
@@ -48,6 +53,7 @@ def measure(
         seed,
         budget_s,
         wall_s=timeout_s + budget_s,
+        threads=threads or len(os.sched_getaffinity(0)),
     )
     if isinstance(done, Failed):
         raise NotMeasured(done.reason)

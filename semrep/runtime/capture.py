@@ -17,6 +17,7 @@ from semrep.runtime.values import ContainerValue, OpaqueValue, kind_of
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{4,}")
 MAX_DEPTH = 50
 MAX_STREAM = 10_000
+MAX_OBJECTS = 20_000
 
 
 class Capture:
@@ -25,11 +26,13 @@ class Capture:
     def __init__(self, owners: dict[int, str] | None = None) -> None:
         self._owners = dict(owners or {})
         self._count = 0
+        self._objects = 0
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         if value is None or type(value) in (bool, int, float, complex, str, bytes):
             return value
-        if depth > MAX_DEPTH:
+        self._objects += 1
+        if depth > MAX_DEPTH or self._objects > MAX_OBJECTS:
             return OpaqueValue(kind_of(value), None)
         if isinstance(value, np.generic):
             record = arrays.capture_array(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 import types
@@ -13,7 +14,10 @@ from semrep.runtime.loading import file_name
 
 
 class LineTrace:
-    """Collects executed line numbers (1-based) of the subject loaded under this label."""
+    """Collects executed line numbers (1-based) of the subject loaded under this label.
+
+    The negative of a function's first line stands for a call of that function.
+    """
 
     def __init__(self, path: str | None, label: str) -> None:
         self._file = file_name(path, label)
@@ -40,6 +44,9 @@ class LineTrace:
         if frame.f_code.co_filename != self._file:
             return None
         self.lines.add(frame.f_lineno)
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            # A function entered: the negative of its first line, which loading never adds.
+            self.lines.add(-frame.f_code.co_firstlineno)
         return self._line
 
     def _line(self, frame: types.FrameType, event: str, argument: Any) -> Any:

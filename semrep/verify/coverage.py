@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Collection
+from dataclasses import dataclass
 
 _COMPOUND = (
     ast.If,
@@ -46,32 +47,49 @@ def unexecuted_edits(
     return tuple(dict.fromkeys(missing))
 
 
-_Range = tuple[int, int]
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """Lines of a statement (of a compound one the header alone), and what its running shows:
+    any of its lines, or for code on its function's own first line a call of the function."""
+
+    first: int
+    last: int
+    call: int | None = None
+
+    def ran(self, executed: Collection[int]) -> bool:
+        if self.call is not None:
+            return -self.call in executed
+        return any(number in executed for number in range(self.first, self.last + 1))
 
 
-def _statements(source: bytes) -> list[_Range]:
-    """Line ranges of statements inside functions; of compound ones the header alone.
+def _statements(source: bytes) -> list[_Statement]:
+    """All statements that carry code; docstrings and declarations do not."""
+    found: list[_Statement] = []
 
-    What stands outside functions runs on loading. Docstrings and declarations carry no code.
-    """
-    found: list[_Range] = []
-
-    def walk(node: ast.AST, inside: bool) -> None:
+    def walk(node: ast.AST, function: int | None) -> None:
         for child in ast.iter_child_nodes(node):
-            function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
-            if isinstance(child, ast.stmt) and inside and not _carries_no_code(child):
-                last = child.end_lineno or child.lineno
-                if isinstance(child, _COMPOUND):
-                    last = (
-                        max(child.lineno, child.body[0].lineno - 1)
-                        if hasattr(child, "body")
-                        else child.lineno
-                    )
-                found.append((child.lineno, last))
-            walk(child, inside or function)
+            inside = function
+            if isinstance(child, ast.Lambda):
+                found.append(
+                    _Statement(child.lineno, child.end_lineno or child.lineno, child.lineno)
+                )
+            elif isinstance(child, ast.stmt) and not _carries_no_code(child):
+                call = function if function == child.lineno else None
+                found.append(_Statement(child.lineno, _last_line(child), call))
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                inside = child.lineno
+            walk(child, inside)
 
-    walk(ast.parse(source), False)
+    walk(ast.parse(source), None)
     return found
+
+
+def _last_line(statement: ast.stmt) -> int:
+    body = getattr(statement, "body", None) or getattr(statement, "cases", None)
+    if not isinstance(statement, _COMPOUND) or not body:
+        return statement.end_lineno or statement.lineno
+    first = body[0].pattern.lineno if isinstance(body[0], ast.match_case) else body[0].lineno
+    return max(statement.lineno, first - 1)
 
 
 def _carries_no_code(node: ast.stmt) -> bool:
@@ -80,23 +98,17 @@ def _carries_no_code(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _touched(statements: list[_Range], lines: list[str], start: int, stop: int) -> list[_Range]:
+def _touched(
+    statements: list[_Statement], lines: list[str], start: int, stop: int
+) -> list[_Statement]:
     edited = {
         number
         for number in range(start + 1, stop + 1)
         if lines[number - 1].strip() and not lines[number - 1].lstrip().startswith("#")
     }
-    return [
-        (first, last)
-        for first, last in statements
-        if any(number in edited for number in range(first, last + 1))
-    ]
+    return [s for s in statements if any(n in edited for n in range(s.first, s.last + 1))]
 
 
-def _never(ranges: list[_Range], executed: Collection[int]) -> list[int]:
+def _never(statements: list[_Statement], executed: Collection[int]) -> list[int]:
     done = set(executed)
-    return [
-        first
-        for first, last in ranges
-        if not any(number in done for number in range(first, last + 1))
-    ]
+    return [statement.first for statement in statements if not statement.ran(done)]

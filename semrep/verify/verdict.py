@@ -101,15 +101,20 @@ class Different(_NotABool):
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive(_NotABool):
-    """Nothing can be said, and why."""
+    """Nothing can be said, and why.
+
+    unexecuted: lines of the candidate that were edited and that no case executed, where that
+    is the only thing in the way: all that did run agreed.
+    """
 
     reason: str
+    unexecuted: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"inconclusive: {self.reason}"
 
     def to_json(self) -> dict[str, Any]:
-        return {"verdict": "inconclusive", "reason": self.reason}
+        return {"verdict": "inconclusive", **dataclasses.asdict(self)}
 
 
 Verdict = Equivalent | Different | Inconclusive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -146,8 +147,13 @@ class Verifier:
             return observed
         return self._judge(candidate, contract, observed, baseline, (self.seed, fresh))
 
-    def measure(self, candidate: bytes, budget_s: float = 2.0) -> Measurement | Inconclusive:
-        """Times original and candidate on the harness's example, in interleaved pairs."""
+    def measure(
+        self, candidate: bytes, budget_s: float = 2.0, *, threads: int | None = None
+    ) -> Measurement | Inconclusive:
+        """Times original and candidate on the harness's example, in interleaved pairs.
+
+        threads: of the array library; None takes what its user gets, one for each processor.
+        """
         done = self.session.run(
             "semrep.runtime.timing:sample_pairs",
             self.source,
@@ -156,6 +162,7 @@ class Verifier:
             self.seed,
             budget_s,
             wall_s=self.timeout_s + budget_s,
+            threads=threads or len(os.sched_getaffinity(0)),
         )
         if isinstance(done, Failed):
             return Inconclusive(f"not timed: {done.reason}")
@@ -276,6 +283,8 @@ class Verifier:
                 observed.why_no_reference = done.value["error"]
             else:
                 for index, found in enumerate(done.value["cases"]):
+                    if observed.records[index]["raised"] is not None:
+                        continue
                     if "error" in found:
                         observed.why_no_reference = found["error"]
                     else:
@@ -328,7 +337,9 @@ class Verifier:
             )
             if missed:
                 lines = ", ".join(map(str, missed[:5]))
-                return Inconclusive(f"the harness never executes the edit at line {lines}")
+                return Inconclusive(
+                    f"the harness never executes the edit at line {lines}", unexecuted=missed
+                )
         notes = list(comparison.notes)
         if observed.why_no_reference:
             notes.append(f"float64 reference missing in places: {observed.why_no_reference}")

@@ -41,6 +41,8 @@ RIGHT = [
      "self.norm.weight, self.norm.bias, self.norm.eps)", BITWISE),
     ("linear by hand", MODULE, "self.linear(x)", "(x @ self.linear.weight.T + self.linear.bias)",
      REASSOCIATES),
+    ("summed weights", MODULE, "self.norm(self.linear(x))",
+     "self.norm((x.unsqueeze(1) * self.linear.weight).sum(2) + self.linear.bias)", REASSOCIATES),
     ("counting", PLAIN, "found[word] = found.get(word, 0) + 1",
      "found.setdefault(word, 0)\n            found[word] += 1", BITWISE),
     ("vectorised", NUMPY, "np.sqrt(np.sum((x[i] - y[j]) ** 2))",
@@ -110,3 +112,55 @@ def test_measure_gives_pairs() -> None:
     )
     assert isinstance(measured, Measurement), str(measured)
     assert measured.low <= measured.ratio <= measured.high
+
+
+OBJECTS = """
+import numpy as np
+from dataclasses import dataclass
+
+@dataclass
+class Config:
+    scale: float
+    act: object
+
+def f(x, config, words):
+    words.append(len(words))
+    return {"y": config.act(x) * config.scale, "words": words, "config": config.scale}
+
+def semrep_inputs():
+    return {"x": np.ones((3, 4), np.float32), "config": Config(2.0, np.tanh), "words": [1]}
+"""
+
+
+def test_arguments_that_are_objects_of_the_file() -> None:
+    from semrep.verify import Different
+
+    check = verifier(OBJECTS).check
+    assert isinstance(check(OBJECTS.encode()), Equivalent)
+    same = edited(OBJECTS, ("words.append(len(words))", "words += [len(words)]"))
+    assert isinstance(check(same), Equivalent), str(check(same))
+    wrong = edited(OBJECTS, ("words.append(len(words))", "words = [*words, len(words)]"))
+    assert isinstance(check(wrong), Different)
+
+
+HALF = """
+import torch
+
+def f(x, w):
+    return torch.nn.functional.silu(x) @ w
+
+def semrep_inputs():
+    return (torch.randn(8, 64).DTYPE(), torch.randn(64, 16).DTYPE())
+"""
+
+
+@pytest.mark.parametrize("dtype", ["half", "bfloat16", "double"])
+def test_other_precisions(dtype: str) -> None:
+    from semrep.verify import Different
+
+    source = HALF.replace("DTYPE", dtype)
+    right = edited(source, ("torch.nn.functional.silu(x)", "(x * torch.sigmoid(x))"))
+    verdict = verifier(source).check(right, WITHIN_TOLERANCE)
+    assert isinstance(verdict, Equivalent), str(verdict)
+    wrong = edited(source, ("torch.nn.functional.silu(x)", "(x * torch.sigmoid(1.2 * x))"))
+    assert isinstance(verifier(source).check(wrong, WITHIN_TOLERANCE), Different)

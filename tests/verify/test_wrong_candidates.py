@@ -146,3 +146,42 @@ def test_an_edit_that_never_ran_is_not_verified() -> None:
 def test_a_verdict_is_not_a_truth_value() -> None:
     with pytest.raises(TypeError):
         bool(verifier(RELU).check(RELU.encode()))
+
+
+ONE_LINERS = """
+def twice(x): return x + x
+
+def never(x): return x
+
+pick = {"a": lambda x: twice(x), "b": lambda x: never(x)}
+
+def f(x):
+    return pick["a"](x)
+
+semrep_entry = "f"
+
+def semrep_inputs():
+    return (3,)
+
+if __name__ == "__main__":
+    print(f(4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reached"),
+    [
+        ("return x + x", "return 2 * x", True),
+        ("def never(x): return x", "def never(x): return +x", False),
+        ('"b": lambda x: never(x)}', '\n    "b": lambda x: (never(x))}', False),
+        ("print(f(4))", "print(f(5))", False),
+    ],
+)
+def test_code_on_the_line_of_its_function_counts_when_called(
+    before: str, after: str, reached: bool
+) -> None:
+    from semrep.verify import Equivalent
+
+    verdict = verifier(ONE_LINERS).check(edited(ONE_LINERS, (before, after)))
+    assert isinstance(verdict, Equivalent if reached else Inconclusive), str(verdict)
+    assert isinstance(verdict, Equivalent) or verdict.unexecuted
