@@ -302,4 +302,6 @@ def _same_constant(wanted: Any, found: Any) -> bool:
         return bool(wanted == found) and isinstance(found, (bool, int))
     if isinstance(wanted, tuple) and isinstance(found, list):
         return wanted == tuple(found)
+    if isinstance(wanted, int) and isinstance(found, (tuple, list)) and found:
+        return all(v == wanted for v in found)  # padding=(0, 0) is padding=0
     return bool(wanted == found)

@@ -53,6 +53,9 @@ def spell(op: Op, framework: str, arguments: Mapping[str, Any], name_of: NameOf)
     if op.name == "getitem":
         base = as_written(arguments["input"], name_of)
         return Written(f"{base.within(ATOM)}[{_index(arguments['index'], name_of)}]")
+    if op.name == "permute" and arguments["dims"] == (1, 0):  # a matrix: `.T` in every framework
+        base = as_written(arguments["input"], name_of)
+        return Written(f"{base.within(ATOM)}.T")
     candidates = [s for s in spellings_of(op.name) if s.framework == framework]
     ranked = sorted(candidates, key=lambda s: _rank(s, op))
     for spelling in ranked:
@@ -137,7 +140,9 @@ def _apply(spelling: Spelling, arguments: Mapping[str, Any], name_of: NameOf) ->
                 written.append(value.text)
             else:
                 written.extend(as_written(v, name_of).text for v in items)
-        elif by_position and parameter.positional and (as_operand or not parameter.keyword):
+        elif by_position and parameter.positional and (
+            as_operand or not parameter.keyword or parameter.default is REQUIRED
+        ):
             written.append(as_written(value, name_of).text)
         elif parameter.keyword:
             by_position = False

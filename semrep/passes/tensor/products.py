@@ -1,41 +1,179 @@
-"""Reductions of products: reduce the weights first, and the large product is never formed."""
+"""Reductions of products: reduce the weights first, and the large product is never formed.
+
+Weights are reduced in each call, which is right under training too; folding them once is
+another matter (it needs frozen weights).
+"""
 
 from __future__ import annotations
 
 from semrep.passes.contract import REASSOCIATES
 from semrep.passes.rule import rewrite, rule
-from semrep.passes.rule_guards import rank
+from semrep.passes.rule_guards import rank, same_shape
+
+for _reduction, _doing in (("sum", "Sum"), ("mean", "Average")):
+    rule(
+        f"{_reduction}-of-product",
+        f"""{_doing} over the columns of a product without forming the product.
+
+        Rewrite:     {_reduction}(a @ b, -1)   -->   a @ {_reduction}(b, -1)
+        Legal when:  b is a matrix (or the weight of a linear layer), the reduction is over the
+                     last dimension alone, and the product is used nowhere else.
+        Numerics:    reassociates; gradients are the same sums.
+        Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
+        """,
+        rewrite(
+            f"{_reduction}(matmul($a, $b), dim=-1)",
+            f"matmul($a, {_reduction}($b, dim=-1))",
+            where=[rank("$b", 2)],
+        ),
+        rewrite(
+            f"{_reduction}(matmul($a, $b), dim=-1, keepdim=True)",
+            f"matmul($a, {_reduction}($b, dim=-1, keepdim=True))",
+            where=[rank("$b", 2)],
+        ),
+        rewrite(f"{_reduction}(linear($x, $w, None), dim=-1)", f"matmul($x, {_reduction}($w, dim=0))"),
+        rewrite(
+            f"{_reduction}(linear($x, $w, $b), dim=-1)",
+            f"matmul($x, {_reduction}($w, dim=0)) + {_reduction}($b)",
+        ),
+        rewrite(
+            f"{_reduction}(linear($x, $w, None), dim=-1, keepdim=True)",
+            f"linear($x, {_reduction}($w, dim=0, keepdim=True), None)",
+        ),
+        rewrite(
+            f"{_reduction}(linear($x, $w, $b), dim=-1, keepdim=True)",
+            f"linear($x, {_reduction}($w, dim=0, keepdim=True), {_reduction}($b, dim=0, keepdim=True))",
+        ),
+        contract=REASSOCIATES,
+        example={"a": "f32(64, 256)", "b": "f32(256, 512)"},
+    )
 
 rule(
-    "sum-of-product",
-    """Sum over the output features of a product without forming the product.
+    "total-of-product",
+    """Sum all elements of a matrix product from the sums of its factors.
 
-    Rewrite:     (a @ b).sum(-1)   -->   a @ b.sum(-1)
-    Legal when:  b is a matrix, the sum is over the last dimension, and the product is used
-                 nowhere else. Right under training: weights are summed in each call.
-    Numerics:    reassociates. Gradients are the same sums.
+    Rewrite:     (a @ b).sum()   -->   a.sum(0) @ b.sum(1)
+    Legal when:  both are matrices and the product is used nowhere else.
+    Numerics:    reassociates.
     Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
     """,
     rewrite(
-        "sum(matmul($a, $b), dim=-1)",
-        "matmul($a, sum($b, dim=-1))",
-        where=[rank("$b", 2)],
-    ),
-    rewrite(
-        "sum(matmul($a, $b), dim=-1, keepdim=True)",
-        "matmul($a, sum($b, dim=-1, keepdim=True))",
-        where=[rank("$b", 2)],
-    ),
-    rewrite("sum(linear($x, $w, None), dim=-1)", "matmul($x, sum($w, dim=0))"),
-    rewrite("sum(linear($x, $w, $b), dim=-1)", "matmul($x, sum($w, dim=0)) + sum($b)"),
-    rewrite(
-        "sum(linear($x, $w, None), dim=-1, keepdim=True)",
-        "linear($x, sum($w, dim=0, keepdim=True), None)",
-    ),
-    rewrite(
-        "sum(linear($x, $w, $b), dim=-1, keepdim=True)",
-        "linear($x, sum($w, dim=0, keepdim=True), sum($b, dim=0, keepdim=True))",
+        "sum(matmul($a, $b), dim=None)",
+        "matmul(sum($a, dim=0), sum($b, dim=1))",
+        where=[rank("$a", 2), rank("$b", 2)],
     ),
     contract=REASSOCIATES,
-    example={"a": "f32(64, 512)", "b": "f32(512, 2048)"},
+    example={"a": "f32(128, 256)", "b": "f32(256, 512)"},
+)
+
+rule(
+    "trace-of-product",
+    """Take the trace of a matrix product without forming the product.
+
+    Rewrite:     trace(a @ b)   -->   (a * b.T).sum()
+    Legal when:  both are matrices, a as wide as b is high (their product is square).
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
+    """,
+    rewrite(
+        "trace(matmul($a, $b))",
+        "sum(mul($a, permute($b, dims=(1, 0))))",
+        where=[rank("$a", 2), rank("$b", 2)],
+    ),
+    contract=REASSOCIATES,
+    example={"a": "f32(256, 256)", "b": "f32(256, 256)"},
+)
+
+rule(
+    "reorder-product-chain",
+    """Multiply a chain of matrices in the cheaper order.
+
+    Rewrite:     (a @ b) @ c   -->   a @ (b @ c), and the other way round
+    Legal when:  all are matrices or vectors of fitting shapes, the inner product is used
+                 nowhere else, and the new order costs fewer operations at the observed sizes.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-faster, not-floating.
+    """,
+    rewrite(
+        "matmul(matmul($a, $b), $c)",
+        "matmul($a, matmul($b, $c))",
+        where=[rank("$a", 2), rank("$b", 2), rank("$c", 1, 2)],
+    ),
+    rewrite(
+        "matmul($a, matmul($b, $c))",
+        "matmul(matmul($a, $b), $c)",
+        where=[rank("$a", 1, 2), rank("$b", 2), rank("$c", 2)],
+    ),
+    contract=REASSOCIATES,
+    example={"a": "f32(512, 512)", "b": "f32(512, 512)", "c": "f32(512)"},
+)
+
+rule(
+    "add-before-product",
+    """Add the factors, not the products, where two products share a factor.
+
+    Rewrite:     x @ a + x @ b   -->   x @ (a + b)
+    Legal when:  a and b have one shape, and neither product is used elsewhere.
+    Numerics:    reassociates (a sum of products becomes a product of sums).
+    Refuses:     unknown-shape, broadcast, used-elsewhere, not-faster, not-floating.
+    """,
+    rewrite(
+        "matmul($x, $a) + matmul($x, $b)",
+        "matmul($x, $a + $b)",
+        where=[same_shape("$a", "$b")],
+    ),
+    rewrite(
+        "matmul($a, $x) + matmul($b, $x)",
+        "matmul($a + $b, $x)",
+        where=[same_shape("$a", "$b")],
+    ),
+    contract=REASSOCIATES,
+    example={"x": "f32(256, 256)", "a": "f32(256, 256)", "b": "f32(256, 256)"},
+)
+
+rule(
+    "product-with-diagonal",
+    """Scale columns or rows instead of multiplying by a diagonal matrix.
+
+    Rewrite:     a @ diag(d)   -->   a * d;   diag(d) @ a   -->   d.unsqueeze(1) * a
+    Legal when:  d is a vector, a a matrix.
+    Numerics:    reassociates where all elements are finite; the zeros of the diagonal matrix
+                 turn infinities and NaN of other columns into NaN, and scaling does not.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
+    """,
+    rewrite("matmul($a, diag($d))", "mul($a, $d)", where=[rank("$d", 1), rank("$a", 2)]),
+    rewrite(
+        "matmul(diag($d), $a)",
+        "mul(unsqueeze($d, dim=1), $a)",
+        where=[rank("$d", 1), rank("$a", 2)],
+    ),
+    contract=REASSOCIATES.assuming("the operands of the product are finite"),
+    example={"a": "f32(256, 256)", "d": "f32(256)"},
+)
+
+rule(
+    "pool-of-linear",
+    """Average-pool the weights of a linear layer instead of its output features.
+
+    Rewrite:     avg_pool1d(linear(x, w, b).unsqueeze(1), k).squeeze(1)
+                 -->   linear(x, avg_pool1d(w.T, k).T, avg_pool1d(b.unsqueeze(0), k).squeeze(0))
+    Legal when:  x is a matrix and the linear layer's result is used nowhere else. Pooling is
+                 linear, whatever its stride; padding would average the bias with zeros too,
+                 as pooling the bias does.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
+    """,
+    rewrite(
+        "squeeze(avg_pool1d(unsqueeze(linear($x, $w, $b), dim=1), $k, stride=$s), dim=1)",
+        "linear($x, permute(avg_pool1d(permute($w, dims=(1, 0)), $k, stride=$s), dims=(1, 0)), "
+        "squeeze(avg_pool1d(unsqueeze($b, dim=0), $k, stride=$s), dim=0))",
+        where=[rank("$x", 2), rank("$w", 2), rank("$b", 1)],
+    ),
+    rewrite(
+        "squeeze(avg_pool1d(unsqueeze(linear($x, $w, None), dim=1), $k, stride=$s), dim=1)",
+        "linear($x, permute(avg_pool1d(permute($w, dims=(1, 0)), $k, stride=$s), dims=(1, 0)), None)",
+        where=[rank("$x", 2), rank("$w", 2)],
+    ),
+    contract=REASSOCIATES,
+    example={"x": "f32(256, 256)", "w": "f32(512, 256)", "b": "f32(512)", "k": 4, "s": 4},
 )
