@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semrep.runtime import arrays
 from semrep.runtime.harness import Harness
@@ -25,6 +26,7 @@ from semrep.verify.inputs import derived, set_state
 from semrep.verify.observation import flattened
 
 PERTURBATIONS = 3
+Floats = NDArray[np.float64]
 
 
 def run_reference(
@@ -38,7 +40,9 @@ def run_reference(
     """For each case a dict path → (reference, condition) of float64 arrays, or why not.
 
     reference: the original run in float64. condition: the largest change of it over three
-    relative perturbations of all floating inputs and parameters by their unit roundoff.
+    relative perturbations of all floating inputs and parameters by their unit roundoff, or of
+    the original in its own precision, which also shows the rounding of what lies between
+    (terms that cancel exactly leave only that; cf. Vignes, stochastic arithmetic, 1993).
     """
     prepare(harness, source)
     bases = [None if packed is None else unpack(packed, harness.device) for packed in examples]
@@ -76,26 +80,48 @@ def _case(
 ) -> dict[str, Any]:
     arguments = derived(fresh(base), case)
     if jobs.is_module(instance):
-        instance.float()
+        _own_precision(instance, initial)
         set_state(instance, initial, case)
     own_state = {name: v.detach().clone() for name, v in jobs.state_of(instance).items()}
-    exact = _call(subject, instance, own_state, arguments, case, seed, None)
-    condition = {path: np.zeros_like(values) for path, values in exact.items()}
-    for number in range(PERTURBATIONS):
-        generator = np.random.default_rng([case.seed, number])
-        moved = _call(subject, instance, own_state, arguments, case, seed, generator)
-        for path, values in exact.items():
-            other = moved.get(path)
-            if other is None or other.shape != values.shape:
-                continue
-            with np.errstate(all="ignore"):
-                change = np.abs(other - values)
-            change[~np.isfinite(change)] = 0.0
-            np.maximum(condition[path], change, out=condition[path])
-    return {path: (_record(values), _record(condition[path])) for path, values in exact.items()}
+    condition: dict[str, Floats] = {}
+    exact: dict[str, Floats] = {}
+    # The narrow runs come first: after them the module stays in float64.
+    for double in (False, True):
+        if not double and jobs.is_module(instance):
+            _own_precision(instance, initial)
+        exact = _call(subject, instance, own_state, arguments, case, seed, None, double)
+        for number in range(PERTURBATIONS):
+            generator = np.random.default_rng([case.seed, number])
+            moved = _call(subject, instance, own_state, arguments, case, seed, generator, double)
+            _widen_condition(condition, exact, moved)
+    return {
+        path: (_record(values), _record(condition[path]))
+        for path, values in exact.items()
+        if path in condition
+    }
 
 
-def _record(values: np.ndarray[Any, np.dtype[np.float64]]) -> ArrayValue:
+def _widen_condition(
+    condition: dict[str, Floats], exact: Mapping[str, Floats], moved: Mapping[str, Floats]
+) -> None:
+    for path, values in exact.items():
+        known = condition.setdefault(path, np.zeros_like(values))
+        other = moved.get(path)
+        if other is None or other.shape != values.shape or known.shape != values.shape:
+            continue
+        with np.errstate(all="ignore"):
+            change = np.abs(other - values)
+        condition[path] = np.maximum(known, np.where(np.isfinite(change), change, 0.0))
+
+
+def _own_precision(instance: Any, initial: Mapping[str, Any]) -> None:
+    """Parameters and buffers in the dtypes they were made with."""
+    for name, target in jobs.state_of(instance).items():
+        if name in initial and target.dtype != initial[name].dtype:
+            target.data = target.data.to(initial[name].dtype)
+
+
+def _record(values: Floats) -> ArrayValue:
     return ArrayValue("numpy.ndarray", "float64", tuple(values.shape), values.tobytes())
 
 
@@ -107,29 +133,38 @@ def _call(
     case: Case,
     seed: int,
     generator: np.random.Generator | None,
-) -> dict[str, Any]:
-    """One call in float64; float leaves of its result, changed arguments, state, gradients."""
+    double: bool,
+) -> dict[str, Floats]:
+    """Float leaves of one call's result, changed arguments, state and gradients, in float64.
 
-    def wide(value: Any, path: str) -> Any:
+    double: compute in float64; otherwise in the original's own precision. generator: moves all
+    floating inputs and parameters by one rounding, up or down.
+    """
+
+    # Twice the roundoff is the least that surely changes a number in its own precision.
+    step = 1.0 if double else 2.0
+
+    def prepared(value: Any, path: str) -> Any:
         dtype = arrays.dtype_of(value)
         kind = arrays.framework_of(value)
         assert kind is not None
-        target = {"complex64": "complex128", "complex128": "complex128"}.get(dtype, "float64")
         if dtype not in arrays.ROUNDOFF:
             return value
+        target = "complex128" if dtype.startswith("complex") else "float64"
         values = arrays.to_numpy(value).astype(target)
         if generator is not None:
-            values = _moved(values, arrays.ROUNDOFF[dtype], generator)
-        made = arrays.from_numpy(values, kind, target, _device(value))
+            values = _moved(values, step * arrays.ROUNDOFF[dtype], generator)
+        made = arrays.from_numpy(values, kind, target if double else dtype, _device(value))
         if kind == "torch" and value.requires_grad:
             made = made.requires_grad_(True)
         return made
 
-    args, named = arrays.map_arrays((arguments.positional, dict(arguments.named)), wide)
+    args, named = arrays.map_arrays((arguments.positional, dict(arguments.named)), prepared)
     torch = sys.modules.get("torch")
     if jobs.is_module(instance):
         assert torch is not None
-        instance.double()
+        if double:
+            instance.double()
         with torch.no_grad():
             for name, target in jobs.state_of(instance).items():
                 source = own_state[name]
@@ -141,9 +176,9 @@ def _call(
                     salt = np.random.default_rng(
                         [zlib.crc32(name.encode()), int(generator.integers(2**31))]
                     )
-                    values = _moved(values, arrays.ROUNDOFF[arrays.dtype_of(source)], salt)
+                    values = _moved(values, step * arrays.ROUNDOFF[arrays.dtype_of(source)], salt)
                 target.copy_(torch.from_numpy(np.array(values)))
-    with _double_default(torch):
+    with _double_default(torch if double else None):
         moved = Arguments(tuple(args), named)
         record = jobs.observe_call(
             subject.bind(instance), moved, instance, case, subject.module, seed
@@ -152,16 +187,10 @@ def _call(
         raised = record["raised"]
         raise RuntimeError(f"{raised['type']}: {raised['message']}")
     return {
-        path: widened(leaf.numpy()) if isinstance(leaf, ArrayValue) else np.float64(leaf)
+        path: widened(leaf.numpy())
         for path, leaf in flattened(record)
-        if _is_float(leaf)
+        if isinstance(leaf, ArrayValue) and leaf.dtype in arrays.ROUNDOFF
     }
-
-
-def _is_float(leaf: Any) -> bool:
-    if isinstance(leaf, ArrayValue):
-        return leaf.dtype in arrays.ROUNDOFF
-    return False
 
 
 def _moved(values: Any, roundoff: float, generator: np.random.Generator) -> Any:
