@@ -125,13 +125,13 @@ class Subject:
         )
 
     def _evaluate(self, expression: str, generator: np.random.Generator) -> Any:
-        helpers = _helpers(expression, self.harness, generator)
+        offered = _inputs_namespace(expression, self.harness, generator)
         inside: Mapping[str, Any] = self.module.__dict__
         # Text that the author wrote inside the file sees the file's names first.
         if self.harness.convention in ("given", "annotations"):
-            namespace = {**inside, **helpers}
+            namespace = {**inside, **offered}
         else:
-            namespace = {**helpers, **inside, "arguments": arguments}
+            namespace = {**offered, **inside, "arguments": arguments}
         return eval(expression, namespace)
 
     def _materialise(self, case: Arguments, generator: np.random.Generator) -> Arguments:
@@ -153,11 +153,13 @@ class Subject:
         return Arguments(tuple(walk(value) for value in case.positional), named)
 
 
-def _helpers(expression: str, harness: Harness, generator: np.random.Generator) -> dict[str, Any]:
+def _inputs_namespace(
+    expression: str, harness: Harness, generator: np.random.Generator
+) -> dict[str, Any]:
     def made(values: Any) -> Any:
         return arrays.from_numpy(values, harness.framework, "float32", harness.device)
 
-    helpers: dict[str, Any] = {
+    offered: dict[str, Any] = {
         **CONSTRUCTORS,
         "arguments": arguments,
         "example": example,
@@ -167,8 +169,8 @@ def _helpers(expression: str, harness: Harness, generator: np.random.Generator) 
     names = {n.id for n in ast.walk(ast.parse(expression, mode="eval")) if isinstance(n, ast.Name)}
     for name, library in _LIBRARIES.items():
         if name in names:
-            helpers[name] = importlib.import_module(library)
-    return helpers
+            offered[name] = importlib.import_module(library)
+    return offered
 
 
 def _as_cases(value: Any, *, several: bool) -> list[Arguments]:
