@@ -53,13 +53,12 @@ class Builder(Evaluator):
         self.scopes_stores = frozenset(
             id(s) for b in self.scopes.bindings() for s in b.stores
         )
+        parameters = function.child("parameters")
+        if self.unit.classes and parameters is not None and parameters.operands:
+            self.receiver = parameters.operands[0].text
         for binding in scope.names.values():
             if binding.is_parameter:
                 self._parameter(binding.name)
-        parameters = function.child("parameters")
-        first = parameters.operands[0].text if parameters is not None and parameters.operands else ""
-        if self.unit.classes:
-            self.receiver = first
         body = function.child("body")
         if body is not None:
             self.block(body)
@@ -68,8 +67,9 @@ class Builder(Evaluator):
         type_ = boundary_type(self.signature, name)
         value = Value(
             PARAMETER, label=name, type=type_,  # its value may differ in the next call
-            storage=frozenset({EXTERNAL}), framework=_framework(type_),
-            is_array=isinstance(type_, TensorType),
+            # `self` has no elements: unknown code changes its attributes, not which object it is.
+            storage=frozenset() if name == self.receiver else frozenset({EXTERNAL}),
+            framework=_framework(type_), is_array=isinstance(type_, TensorType),
         )  # fmt: skip
         self.add(value, None)
         self.state.names[name] = Binding(value)

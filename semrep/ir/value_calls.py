@@ -29,6 +29,13 @@ _PURE_PREFIXES = ("torch.", "numpy.", "jax.")
 _IMPURE_ENDINGS = ("_", "load", "save", "compile", "vmap", "jit", "seed", "manual_seed", "put", "place",
                    "copyto", "fill_diagonal", "put_along_axis", "apply_along_axis", "checkpoint",
                    "shuffle")  # fmt: skip
+# Methods that change a module's layers or their settings.
+_CHANGES_LAYERS = frozenset(
+    {"train", "eval", "to", "half", "float", "double", "bfloat16", "cuda", "cpu", "apply", "type",
+     "add_module", "register_module", "register_parameter", "register_buffer", "load_state_dict",
+     "register_forward_hook", "register_forward_pre_hook", "setattr", "__setattr__", "append",
+     "insert", "extend", "compile"}
+)  # fmt: skip
 
 
 def evaluate_call(self: Evaluator, node: Node) -> Value:
@@ -50,6 +57,8 @@ def evaluate_call(self: Evaluator, node: Node) -> Value:
         return _call_layer(self, node, callee, callee.type, positional, keywords)
     if receiver is not None:
         given.insert(0, receiver)
+        if function["attribute"].text in _CHANGES_LAYERS:
+            self.state.stale = True
         label = f"{function['attribute'].text}()"
     else:
         given.insert(0, self.evaluate(function))

@@ -293,7 +293,7 @@ class Evaluator:
         path = f"{owner.label}.{name}"
         known = self.state.attributes.get(path)
         if known is None:
-            type_ = boundary_type(self.signature, path)
+            type_ = None if self.state.stale else boundary_type(self.signature, path)
             known = Value(
                 ATTRIBUTE, label=path, type=type_, constant=constant_of(type_),
                 storage=frozenset({EXTERNAL}) | owner.storage, framework=_framework(type_),

@@ -21,9 +21,11 @@ class State:
     attributes: dict[str, Value] = field(default_factory=dict)
     leaked: frozenset[int] = frozenset({EXTERNAL})
     terminated: bool = False
+    stale: bool = False
+    """The settings of layers may no longer be those of the signature (`self.eval()`)."""
 
     def copy(self) -> State:
-        return State(dict(self.names), self.attributes, self.leaked, self.terminated)
+        return State(dict(self.names), self.attributes, self.leaked, self.terminated, self.stale)
 
     def snapshot(self) -> Environment:
         return Environment(dict(self.names), self.attributes)
@@ -49,7 +51,11 @@ class State:
             return renewed[id(value)]
 
         def renew_binding(binding: Binding) -> Binding:
-            previous = renew_binding(binding.previous) if binding.previous is not None else None
+            previous = binding.previous
+            if previous is not None:
+                previous = renew_binding(previous)
+                if previous.value is not binding.previous.value:  # type: ignore[union-attr]
+                    previous = None  # what the name meant before is gone for good
             value = renew(binding.value)
             if value is binding.value and previous is binding.previous:
                 return binding
@@ -105,6 +111,7 @@ def join(states: list[State]) -> State:
     result = alive[0].copy()
     for other in alive[1:]:
         result.leaked |= other.leaked
+        result.stale = result.stale or other.stale
         for name in list(result.names.keys() | other.names.keys()):
             ours, theirs = result.names.get(name), other.names.get(name)
             if ours is theirs:
@@ -122,12 +129,9 @@ def _merge(a: Binding | None, b: Binding | None) -> Binding:
     storage: frozenset[int] = frozenset()
     values = [x.value for x in (a, b) if x is not None]
     for binding in (a, b):
-        # What was there before may be what the name means where a branch did not assign it.
-        seen = binding
-        while seen is not None:
-            definitions |= seen.definitions
-            storage |= seen.value.storage
-            seen = seen.previous
+        if binding is not None:
+            definitions |= binding.definitions
+            storage |= binding.value.storage
     if len(values) == 2 and values[0] is values[1]:
         return Binding(values[0], definitions)
     same_type = len(values) == 2 and values[0].type == values[1].type

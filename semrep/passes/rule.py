@@ -17,11 +17,12 @@ settle is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from semrep.ir.dialects.catalogue import spellings_of
+from semrep.ir.dialects.catalogue import ops, spellings_of
 from semrep.ir.dialects.operators import TOKEN_OF, UNARY_TOKEN_OF
 from semrep.ir.module import Module, Placed
 from semrep.ir.pattern import Apply, Match, Pattern, holes, match, op_names, parse_pattern
@@ -102,26 +103,24 @@ class Rule(Pass):
     def sites(self, module: Module) -> Iterator[Site]:
         if module.language != "python" or not module.is_rewritable or not _uses_arrays(module):
             return
+        observed = module.signature is not None
         for placed in module.functions():
-            if not _is_of_interest(module, placed.unit):
+            unit = placed.unit
+            if not _is_of_interest(module, unit):
+                continue
+            # A layer's call names no operation: only the signature knows what it is.
+            if not observed and self.name not in unit.fact("rules", lambda u=unit: _written_in(u)):  # type: ignore[misc]
                 continue
             key = ("rule", self.name, module.environment.key, module.signature)
-            spans = placed.unit.fact(key, lambda u=placed.unit: self._spans(module, u))  # type: ignore[misc]
-            for span in spans:
+            for span in unit.fact(key, lambda u=unit: self._spans(module, u)):  # type: ignore[misc]
                 yield Site(self.name, span.shifted(placed.start), module.digest)
 
     def _spans(self, module: Module, unit: Unit) -> tuple[Span, ...]:
-        tokens = _tokens(unit)
-        wanted = [r for r in self.rewrites if all(tokens & _tokens_of(n) for n in r.needs)]
-        if not wanted and _calls_layers(module, unit):
-            wanted = list(self.rewrites)
-        if not wanted:
-            return ()
         graph = value_graph(module, unit)
         names = graph.op_names()
         found = {
             value.node.span
-            for form in wanted
+            for form in self.rewrites
             if form.needs <= names
             for value in graph.with_op(form.pattern.op.name)
             if value.node is not None and next(match(form.pattern, value), None) is not None
@@ -164,12 +163,11 @@ class Rule(Pass):
         asked = Found(found, graph)
         if found.doubts:
             return unknown(found.doubts[0])
-        for value in found.interior:
-            if value.type is None:
-                return unknown(_least_known(found))
         arrays = [*found.holes.values(), *found.interior]
         if self.types == "floating" and (mixed := floating(arrays)) is not None:
             return mixed
+        if any(value.type is None for value in found.interior):
+            return unknown(_least_known(found))
         for guard in form.where:
             if (refused := guard(asked)) is not None:
                 return refused
@@ -213,6 +211,7 @@ def rule(
         types, may_be_slower, example or {},
     )  # fmt: skip
     registry.register_instance(made)
+    _rules.append(made)
     return made
 
 
@@ -241,43 +240,40 @@ def _is_of_interest(module: Module, unit: Unit) -> bool:
     return module.signature is None or module.signature.entry == unit.qualified_name
 
 
-def _tokens(unit: Unit) -> frozenset[str]:
-    """Identifiers and operators of a unit: what a spelling could be made of."""
-
-    def collect() -> frozenset[str]:
-        found = {n.text for n in unit.by_kind.get("identifier", ())}
-        for kind in ("binary_operator", "unary_operator", "augmented_assignment"):
-            found.update(n.operator.removesuffix("=") for n in unit.by_kind.get(kind, ()))
-        if "subscript" in unit.by_kind or "pattern_list" in unit.by_kind:
-            found.add("[]")
-        return frozenset(found)
-
-    return unit.fact("tokens", collect)
+_rules: list[Rule] = []
 
 
-_known_tokens: dict[str, frozenset[str]] = {}
+def _written_in(unit: Unit) -> frozenset[str]:
+    """Names of the rules for which a unit's text has a spelling of every operation."""
+    tokens = {n.text for n in unit.by_kind.get("identifier", ())}
+    for kind in ("binary_operator", "unary_operator", "augmented_assignment"):
+        tokens.update(n.operator.removesuffix("=") for n in unit.by_kind.get(kind, ()))
+    if "subscript" in unit.by_kind or "pattern_list" in unit.by_kind:
+        tokens.add("[]")
+    index = _ops_by_token()
+    ops = frozenset().union(*(index[t] for t in tokens & index.keys()))
+    return frozenset(r.name for r in _rules if any(f.needs <= ops for f in r.rewrites))
 
 
-def _tokens_of(op_name: str) -> frozenset[str]:
-    """Tokens of which at least one appears wherever the op is written out."""
-    if op_name not in _known_tokens:
-        found = {s.name for s in spellings_of(op_name)} | {s.name + "_" for s in spellings_of(op_name)}
-        if op_name in TOKEN_OF:
-            found.add(TOKEN_OF[op_name])
-        if op_name in UNARY_TOKEN_OF:
-            found.add(UNARY_TOKEN_OF[op_name])
-        if op_name == "matmul":
-            found.add("dot")
-        if op_name == "permute":
-            found |= {"T", "t", "mT", "transpose", "swapaxes", "swapdims"}
-        if op_name == "clamp":
-            found |= {"clamp_min", "clamp_max", "hardtanh"}
-        if op_name == "getitem":
-            found |= {"[]", "values", "indices"}
-        _known_tokens[op_name] = frozenset(found)
-    return _known_tokens[op_name]
+@functools.cache
+def _ops_by_token() -> dict[str, frozenset[str]]:
+    """Identifiers and operators → the operations that they may write."""
+    found: dict[str, set[str]] = {}
+    for op in ops():
+        tokens = {s.name for s in spellings_of(op.name)}
+        tokens |= {t + "_" for t in tokens} | set(_BESIDES.get(op.name, ()))
+        for table in (TOKEN_OF, UNARY_TOKEN_OF):
+            if op.name in table:
+                tokens.add(table[op.name])
+        for token in tokens:
+            found.setdefault(token, set()).add(op.name)
+    return {token: frozenset(names) for token, names in found.items()}
 
 
-def _calls_layers(module: Module, unit: Unit) -> bool:
-    """A layer's call names no operation: only the signature knows what it is."""
-    return module.signature is not None and module.signature.entry == unit.qualified_name
+# What else becomes one of these operations when a value is made (semrep.ir.value_canonical).
+_BESIDES = {
+    "matmul": ("dot",),
+    "permute": ("T", "t", "mT", "transpose", "swapaxes", "swapdims"),
+    "clamp": ("clamp_min", "clamp_max", "hardtanh"),
+    "getitem": ("[]", "values", "indices"),
+}

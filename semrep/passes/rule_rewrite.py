@@ -329,8 +329,20 @@ class Rewriter:
                 plain = argument.kind == CONSTANT and argument.node is None
                 arguments[parameter.name] = argument.constant if plain else self._materialize(argument)
             return spell(value.op, value.framework or "torch", arguments, self._name_of)
+        if value.kind == OPAQUE and value.node is not None and self._is_pure_text(value):
+            return Written(value.node.text, emit.binding_strength(value.node))
         message = f"no name stands for {describe(value)} where it is needed"
         raise Refused(refusal("not-available", message, value))
+
+    def _is_pure_text(self, value: Value) -> bool:
+        """Arithmetic on numbers (`math.sqrt(d)`), which may be written again at the root."""
+        assert value.node is not None
+        if value.region != self.match.root.region or not self._reads_the_same(value.node):
+            return False
+        parts = [v for v in self.graph if v.node is not None and v.node.is_inside(value.node)]
+        return all(
+            (v.is_pure and not v.is_tainted) or v.kind in (CONSTANT, ATTRIBUTE, PARAMETER) for v in parts
+        )
 
     def _is_attribute_here(self, value: Value) -> bool:
         """Whether loading the attribute path here gives this value: nothing may have replaced

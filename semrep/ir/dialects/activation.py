@@ -50,10 +50,10 @@ op("prelu", "input: tensor, weight: tensor, /", "torch.prelu, F.prelu, Tensor.pr
    reference="torch.nn.functional.prelu", elementwise=True)
 op("glu", "input: tensor, /, dim=-1", "F.glu(input, dim=-1)", "jnn.glu(x: input, axis: dim=-1)",
    reference="torch.nn.functional.glu", cost=TRANSCENDENTAL)
-op("softmax", "input: tensor, /, dim=-1, dtype=None",
+op("softmax", "input: tensor, /, dim, dtype=None",
    "F.softmax, torch.softmax, Tensor.softmax(input, dim, *, dtype=None)", "jnn.softmax(x: input, axis: dim=-1)",
-   "tl.softmax(x: input)", reference="torch.softmax", cost=TRANSCENDENTAL)
-op("log_softmax", "input: tensor, /, dim=-1, dtype=None",
+   "tl.softmax(x: input) -> dict(dim=0)", reference="torch.softmax", cost=TRANSCENDENTAL)
+op("log_softmax", "input: tensor, /, dim, dtype=None",
    "F.log_softmax, torch.log_softmax, Tensor.log_softmax(input, dim, *, dtype=None)",
    "jnn.log_softmax(x: input, axis: dim=-1)", reference="torch.log_softmax", cost=TRANSCENDENTAL)
 op("normalize", "input: tensor, /, p=2.0, dim=1, eps=1e-12", "F.normalize(input, p=2.0, dim=1, eps=1e-12)",

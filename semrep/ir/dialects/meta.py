@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from semrep.ir.dialects.op import DType, Op
+from semrep.ir.dialects.op import FREE, DType, Op
 from semrep.ir.signature import TensorType
 
 Argument = Any
@@ -41,7 +41,9 @@ def _infer(op: Op, key: tuple[str, tuple[Argument, ...], tuple[tuple[str, Any], 
         return None
     framework = next(iter(frameworks), "torch")
     if framework != "torch":
-        if len({t.dtype for t in arrays}) != 1 or not DType(arrays[0].dtype).is_floating:
+        if len({t.dtype for t in arrays}) != 1:
+            return None
+        if op.cost != FREE and not DType(arrays[0].dtype).is_floating:
             return None
     import torch
 
