@@ -200,7 +200,7 @@ def _match(pattern: Pattern, value: Value, so_far: _Partial) -> Iterator[_Partia
         elif same_structure(known, value):
             yield so_far
     elif isinstance(pattern, Literal):
-        if value.is_constant and _is_literal(value) and _same_constant(pattern.constant, value.constant):
+        if value.is_constant and _is_literal(value) and same_constant(pattern.constant, value.constant):
             yield so_far
     elif isinstance(pattern, Items):
         if value.kind == TUPLE and len(value.elements) == len(pattern.items):
@@ -295,7 +295,8 @@ def _is_literal(value: Value) -> bool:
     return value.kind != OP
 
 
-def _same_constant(wanted: Any, found: Any) -> bool:
+def same_constant(wanted: Any, found: Any) -> bool:
+    """Whether a constant is the one a pattern names; `0` also names `(0, 0)`."""
     if wanted is None or found is None:
         return wanted is found
     if isinstance(wanted, bool) or isinstance(found, bool):

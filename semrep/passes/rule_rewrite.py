@@ -13,7 +13,8 @@ from semrep.ir.dialects.operators import ATOM
 from semrep.ir.dialects.spell import CannotSpell, Written, as_written, spell
 from semrep.ir.environment import Environment as ModuleNames
 from semrep.ir.module import Module
-from semrep.ir.pattern import Apply, Hole, Items, Literal, Match, Pattern
+from semrep.ir.pattern import Apply, Hole, Items, Literal, Match, Pattern, same_constant
+from semrep.ir.signature import LayerType
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
@@ -273,6 +274,9 @@ class Rewriter:
             return as_written(pattern.constant, self._name_of)
         if isinstance(pattern, Items):
             return Written(f"[{', '.join(self._write(i).text for i in pattern.items)}]")
+        if (layer := self._layer_call(pattern)) is not None:
+            inner = self._write(pattern.arguments[0][1])
+            return Written(f"{layer}({inner.text})")
         arguments: dict[str, Any] = {}
         for name, argument in pattern.arguments:
             parameter = pattern.op.parameter(name)
@@ -294,6 +298,30 @@ class Rewriter:
                 arguments[name] = as_written(value, self._name_of)
         framework = self.match.root.framework or "torch"
         return spell(pattern.op, framework, arguments, self._name_of)
+
+    def _layer_call(self, pattern: Apply) -> str | None:
+        """The layer that the matched code called for this very operation, where all but its
+        input stays as it was."""
+        signature = self.module.signature
+        if signature is None:
+            return None
+        for value in self.match.interior:
+            node = value.node
+            if value.op is not pattern.op or node is None or node.kind != "call":
+                continue
+            function = node["function"]
+            if not isinstance(signature.of(function.text), LayerType):
+                continue
+            if not self._reads_the_same(function):
+                continue
+            if all(self._stays(argument, value.arguments[name]) for name, argument in pattern.arguments[1:]):
+                return function.text
+        return None
+
+    def _stays(self, argument: Pattern, before: Value) -> bool:
+        if isinstance(argument, Hole):
+            return self.match.holes.get(argument.name) is before
+        return isinstance(argument, Literal) and before.is_constant and same_constant(argument.constant, before.constant)
 
     def _is_default(self, hole: Hole, default: Any) -> bool:
         value = self.match.holes[hole.name]

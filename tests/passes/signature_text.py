@@ -86,12 +86,24 @@ def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(strides)
 
 
+def build_module(text: str) -> Any:
+    """A torch module that has the layers, parameters and settings of a signature's `self`."""
+    inside = text.strip().partition("(")[2][:-1]
+    facts = {n.removeprefix("self."): f for n, f in _facts(inside) if n.startswith("self.")}
+    return _module(facts)
+
+
 def _attributes(members: dict[str, ast.expr]) -> tuple[tuple[str, ValueType], ...]:
     if not members:
         return ()
-    import torch
-
     from semrep.verify import observe
+
+    data = {"arguments": [], "attributes": observe._attributes(_module(members)), "results": []}
+    return observe.read_signature("", data).attributes
+
+
+def _module(members: dict[str, ast.expr]) -> Any:
+    import torch
 
     root = torch.nn.Module()
     for name, fact in members.items():
@@ -101,12 +113,11 @@ def _attributes(members: dict[str, ast.expr]) -> tuple[tuple[str, ValueType], ..
             owner = getattr(owner, step)
         tensor = _tensor(fact)
         if tensor is not None:
-            data = torch.empty(tensor.shape, dtype=getattr(torch, tensor.dtype))
+            data = torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype))
             setattr(owner, last, torch.nn.Parameter(data) if data.is_floating_point() else data)
         elif isinstance(fact, ast.Call):
             source = ast.unparse(fact)
             setattr(owner, last, eval(source, {**vars(torch.nn), "nn": torch.nn, "torch": torch}))
         else:
             setattr(owner, last, ast.literal_eval(fact))
-    data = {"arguments": [], "attributes": observe._attributes(root), "results": []}
-    return observe.read_signature("", data).attributes
+    return root

@@ -135,8 +135,8 @@ op("where", "condition: tensor, input, other, /",
    elementwise=True)
 op("clamp", "input: tensor, /, min=None, max=None",
    "torch.clamp, Tensor.clamp, torch.clip, Tensor.clip(input, min=None, max=None)",
-   "np.clip, ndarray.clip(a: input, a_min: min=None, a_max: max=None)",
-   "jnp.clip, Array.clip(x: input, min=None, max=None)",
+   "np.clip(a: input, a_min: min=None, a_max: max=None)",
+   "jnp.clip, ndarray.clip, Array.clip(x: input, min=None, max=None)",
    elementwise=True)
 op("clamp_min", "input: tensor, /, min", "torch.clamp_min, Tensor.clamp_min(input, min)", elementwise=True)
 op("clamp_max", "input: tensor, /, max", "torch.clamp_max, Tensor.clamp_max(input, max)", elementwise=True)
