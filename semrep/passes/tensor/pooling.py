@@ -119,7 +119,8 @@ rule(
     Rewrite:     max_pool(relu(x))   -->   relu(max_pool(x))
     Legal when:  the function is increasing in floating point too and keeps NaN: relu, relu6,
                  hardtanh and clamp with constant limits. Its result is used nowhere else.
-    Numerics:    bitwise; the gradient goes to the same element, but for ties.
+    Numerics:    reassociates: the same values, but for the sign of a zero; NaN comes through.
+                 The gradient goes to the same element, but for ties.
     Refuses:     unknown-shape, not-constant, used-elsewhere, not-floating.
     """,
     *_before_pool("relu", []),
@@ -129,7 +130,7 @@ rule(
         [constant("$a", _is_number, _NUMBER), constant("$b", _is_number, _NUMBER)],
         ", min=$a, max=$b",
     ),
-    contract=BITWISE.assuming("gradients at exact ties may go to another of the tied elements"),
+    contract=REASSOCIATES.assuming("gradients at exact ties may go to another of the tied elements"),
     example={"x": "f32(2, 3, 32, 32)", "k": 2, "s": 2, "p": 0, "i": 1, "m": False},
 )
 
