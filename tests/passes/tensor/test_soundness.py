@@ -22,7 +22,7 @@ from tests.passes.signature_text import parse_signature
 RULES = [
     dataclasses.replace(p, may_be_slower=True)
     for p in registry.all_passes()
-    if isinstance(p, Rule)
+    if isinstance(p, Rule) and p.name != "reorder-product-chain"  # turns back and forth for ever
 ]
 SIGNATURE = parse_signature("f(a: f64[4, 4], b: f64[4, 4], v: f64[4], flag: True)")
 HEAD = """import torch
@@ -59,6 +59,26 @@ STATEMENTS = [
     "{t} = {u} = {e}", "{t}, {u} = {e}, {q}", "{t}[0] = 1.0", "keep({t})", "c = look({t})",
     "{t} = torch.relu_({t})",
 ]  # fmt: skip
+CHANGES = [
+    "{p}.mul_(0.5)", "keep({p})", "{p} += 1.0", "{q} = {r}", "{p} = {q}", "{q}[0] = 1.0",
+    "{t}.mul_(2.0)", "keep({t})", "if flag: {p} = {r}", "for i in range(2): {p} = {p} * 2.0",
+    "{r} = {t}", "{r} = lambda: {t}; {r} = {p}", "v.mul_(1.5)", "{p}.T.mul_(2.0)",
+]  # fmt: skip
+
+# A definition and a use that a rule wants to merge, with anything in between.
+PAIRS = [
+    ("{t} = {p} @ {q}", "{u} = {t}.sum(1)"),
+    ("{t} = {p} @ {q}", "{t} = torch.sum({t}, dim=1, keepdim=True)"),
+    ("{t} = {p}.sum(1, keepdim=True)", "{u} = {t}.amax(1, keepdim=True)"),
+    ("{t} = {p}.sum(1, keepdim=True)", "{t} = torch.max({t}, dim=1, keepdim=True)[0]"),
+    ("{t} = {p}.clamp(min=-1.0)", "{u} = {t}.clamp(max=1.0)"),
+    ("{t} = {p}.T", "{u} = {t}.T"),
+    ("{t} = {p} * 0.5", "{u} = {t} + {p}"),
+    ("{t} = torch.sigmoid({p})", "{u} = {p} * {t}"),
+    ("{t} = {p} * 2.0", "{u} = ({t} * 3.0).sum(1)"),
+    ("{t} = {p} @ {q}", "{u} = {t} + {p} @ {r}"),
+    ("{t} = torch.diag(v)", "{u} = {p} @ {t}"),
+]
 
 
 def _program(seed: int) -> str:
@@ -73,7 +93,14 @@ def _program(seed: int) -> str:
         lines: list[str] = []
         for _ in range(length):
             kind = rng.random()
-            if depth and kind < 0.08:
+            if kind > 0.7:
+                pick = {name: rng.choice(NAMES) for name in "pqrtu"}
+                first, second = (line.format(**pick) for line in rng.choice(PAIRS))
+                between = block(depth - 1 if depth else 0, rng.choice((0, 0, 1)), indent)
+                if rng.random() < 0.5:
+                    between.append(indent + rng.choice(CHANGES).format(**pick))
+                lines += [indent + first, *between, indent + second]
+            elif depth and kind < 0.08:
                 lines += [f"{indent}if flag:", *block(depth - 1, 2, indent + "    ")]
                 if rng.random() < 0.5:
                     lines += [f"{indent}else:", *block(depth - 1, 1, indent + "    ")]
@@ -130,7 +157,7 @@ def _run(source: str, flag: bool) -> list[Any]:
     v = torch.randn(4, generator=generator, dtype=torch.float64)
     try:
         result: Any = list(namespace["f"](a, b, v, flag))
-    except (RuntimeError, IndexError) as error:
+    except (RuntimeError, IndexError, TypeError) as error:
         return [type(error).__name__]
     kept = [k.clone() for k in namespace["KEPT"]]
     # What a caller sees when it goes on to write into an argument or a result.
