@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from semrep.ir import diagnostics
 from semrep.ir.diagnostics import Diagnostic
 from semrep.ir.languages import language_of, parser
+from semrep.ir.repair import repair
 from semrep.ir.signature import Signature
 from semrep.ir.text import EditSet, LineIndex, Location, Span
 from semrep.ir.tree import Node, convert
@@ -245,11 +246,12 @@ class Module:
         line_start = max(self.source.rfind(b"\n", 0, start), self.source.rfind(b"\r", 0, start)) + 1
         before = self.source[line_start:start]
         indent = before.decode() if not before.strip(b" \t\f") and before.isascii() else ""
-        key = (kind, source, indent, classes, self.newline, node.has_error)
+        key = (kind, source, indent, classes, self.newline)
         unit = known.get(key)
-        if unit is None:
+        if unit is None or node.has_error:
             root, by_kind = convert(node, source, start, [h.id for h in holes])
-            unit = Unit(kind, root, by_kind, indent, classes, self.newline, node.has_error)
+            trusted = repair(by_kind) and not node.has_error
+            unit = Unit(kind, root, by_kind, indent, classes, self.newline, not trusted)
         return Placed(start, unit)
 
 
@@ -265,7 +267,7 @@ def _is_definition(node: tree_sitter.Node) -> bool:
 
 
 def _unit_key(unit: Unit) -> tuple[object, ...]:
-    return (unit.kind, unit.source, unit.indent, unit.classes, unit.newline, unit.has_error)
+    return (unit.kind, unit.source, unit.indent, unit.classes, unit.newline)
 
 
 def _mark_edits(tree: tree_sitter.Tree, before: Module, edits: EditSet) -> None:

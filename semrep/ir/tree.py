@@ -173,6 +173,10 @@ class Node:
         return f"<{self.kind} {self.start}-{self.end} {self.text[:40]!r}>"
 
 
+# Tokens that share their name with a node of the Python grammar.
+_KEYWORDS = frozenset({"lambda", "await", "yield", "type"})
+
+
 def convert(
     origin: tree_sitter.Node, source: bytes, base: int, holes: Iterable[int] = ()
 ) -> tuple[Node, dict[str, list[Node]]]:
@@ -190,6 +194,8 @@ def convert(
         assert current is not None
         node = Node()
         node.kind = current.type
+        if not current.is_named and node.kind in _KEYWORDS:
+            node.kind += "_keyword"
         node.start = current.start_byte - base
         node.end = current.end_byte - base
         node.named = current.is_named

@@ -20,7 +20,8 @@ FUNCTION, SHELL, STATEMENT = "function", "class-shell", "statement"
 
 class Unit:
     """kind: FUNCTION, SHELL or STATEMENT. indent: white space before its first line.
-    classes: names of the classes around it, outermost first. newline: the file's line end."""
+    classes: names of the classes around it, outermost first. newline: the file's line end.
+    has_error: its tree cannot be trusted, so nothing in it may be rewritten."""
 
     __slots__ = (
         "_facts", "by_kind", "classes", "has_error", "indent", "kind", "newline", "root", "source",

@@ -7,6 +7,7 @@ A case file is Markdown: `# pass-name` (or `# pass-name{option=value}`), then a 
     python unchanged                 the pass has no site here, or makes no edit
     python refused                   it has a site and refuses; a comment line below the place
                                      reads `# ^ code: message`, the caret under its first column
+                                     (`#^ code: message`: the place is above the `#`)
     python inputs                    a list of argument tuples for the last function of
                                      `before`: both versions are called and must agree
     signature                        type facts for the function (tests/passes/signature_text.py)
@@ -47,7 +48,8 @@ class Case:
         carets: list[Caret] = []
         for line in self.blocks["python refused"].splitlines():
             if match := _CARET.match(line):
-                column = line.index("^") + 1
+                # `#^` points at its own first column, which a caret behind `#` cannot reach.
+                column = line.index("^") + bool(match.group(2))
                 carets.append(Caret(len(code), column, match.group(3), match.group(4)))
             else:
                 code.append(line)

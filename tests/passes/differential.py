@@ -7,7 +7,8 @@ import contextlib
 import copy
 import io
 import math
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
@@ -34,10 +35,29 @@ def load(source: str, name: str | None = None) -> Callable[..., object]:
     return found
 
 
+_SECONDS = 10
+
+
+@contextlib.contextmanager
+def _deadline(seconds: int) -> Iterator[None]:
+    """A case that never ends is a failure of the test, and must not hang the suite."""
+
+    def stop(number: int, frame: object) -> None:
+        raise BaseException(f"no result after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Outcome:
     arguments = copy.deepcopy(arguments)
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    with contextlib.redirect_stdout(out), _deadline(_SECONDS):
         try:
             value = function(*arguments)
             if hasattr(value, "__next__"):
