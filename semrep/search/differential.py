@@ -6,12 +6,12 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from semrep.cost import NotMeasured, measure
+from semrep.cost import NotCounted, NotMeasured, estimate, measure
 from semrep.ir.module import Module
 from semrep.passes.contract import Contract
 from semrep.search.evaluation import Cost, Decision, Judgement
 from semrep.search.moves import Move
-from semrep.verify import Different, Inconclusive, Verifier
+from semrep.verify import Baseline, Different, Inconclusive, Verifier
 
 # A simplification may be kept where time cannot tell it from what it replaces.
 _SIMPLIFIES = frozenset({"tensor", "triton"})
@@ -91,15 +91,26 @@ class DifferentialEvaluator:
         """Candidate against base under the goal, or why it cannot be had."""
         if self.goal is Goal.SIZE:
             return SizeCost(len(base.source), len(candidate.source))
+        verifier = self.verifier
+        baseline = verifier.baseline()
         try:
+            if isinstance(baseline, Baseline) and baseline.grade == "interpreter":
+                # Times of Triton's interpreter say nothing about a GPU: count instead.
+                return estimate(
+                    base.source,
+                    candidate.source,
+                    verifier.harness,
+                    seed=verifier.seed,
+                    session=verifier.session,
+                )
             return measure(
                 base.source,
                 candidate.source,
-                self.verifier.harness,
+                verifier.harness,
                 budget_s=self.seconds,
-                seed=self.verifier.seed,
-                timeout_s=self.verifier.timeout_s,
-                session=self.verifier.session,
+                seed=verifier.seed,
+                timeout_s=verifier.timeout_s,
+                session=verifier.session,
             )
-        except NotMeasured as error:
-            return f"not timed: {error}"
+        except (NotMeasured, NotCounted) as error:
+            return f"no cost: {error}"
