@@ -39,6 +39,7 @@ from semrep.ir.values import (
 )
 
 FRAMEWORKS = ("torch", "numpy", "jax", "triton")
+_ESCAPES = frozenset({"returned", "stored", "captured", "passed"})
 _CALLING = frozenset({"call", "await", "yield", "named_expression"})
 _FOLDS = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
@@ -96,6 +97,8 @@ class Evaluator:
     def use(self, value: Value, how: str, node: Node | None) -> None:
         if self.recording:
             value.uses.append(Use(how, None, node))
+            if how in _ESCAPES:
+                self.graph.escaped |= value.storage
 
     def constant(self, constant: Any, node: Node | None = None) -> Value:
         return self.add(Value(CONSTANT, constant=constant, type=scalar_type(constant)), node)
@@ -130,6 +133,8 @@ class Evaluator:
 
     def mutate(self, storages: frozenset[int], fresh: Fresh, keep: str | None = None) -> None:
         self.mutations += 1
+        if self.recording:
+            self.graph.mutated |= storages
         self.changes.update(self.state.mutate(storages, fresh, keep))
 
     def apply(

@@ -201,6 +201,8 @@ class ValueGraph:
     """All values of one function, in order of evaluation.
 
     unsupported: why nothing is known about the function ("" in the ordinary case).
+    mutated: storages that something writes. escaped: storages that are returned, stored,
+        captured or passed to other code, under whatever name.
     """
 
     def __init__(self, unit: Unit) -> None:
@@ -208,6 +210,8 @@ class ValueGraph:
         self.values: list[Value] = []
         self.definitions: list[Definition] = []
         self.unsupported = ""
+        self.mutated: frozenset[int] = frozenset()
+        self.escaped: frozenset[int] = frozenset()
         self._of_node: dict[int, Value] = {}
         self._before: dict[int, Environment] = {}
         self._loads: dict[int, Binding] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from semrep.ir import emit
 from semrep.ir.dialects import cost, meta
 from semrep.ir.dialects.op import FREE
-from semrep.ir.dialects.operators import ATOM
 from semrep.ir.dialects.spell import CannotSpell, Written, as_written, spell
 from semrep.ir.environment import Environment as ModuleNames
 from semrep.ir.module import Module
@@ -233,19 +232,12 @@ class Rewriter:
         value = self.match.holes[source]
         if value.tensor is None or root.storage & value.storage:
             return
-        inside = {id(v) for v in self.match.interior}
-        sharing = [v for v in self.graph if v.storage & value.storage and id(v) not in inside]
-        followers = _aliases_of(root)
-        private = EXTERNAL not in value.storage and not any(
-            u.user is None or id(u.user) not in inside and not any(u.user is s for s in sharing)
-            for s in sharing
-            for u in s.uses
+        graph = self.graph
+        shared = root.storage | value.storage
+        both_seen = bool(root.storage & graph.escaped) and (
+            EXTERNAL in value.storage or bool(value.storage & graph.escaped)
         )
-        if private:
-            return
-        if any(u.how != "operand" for f in followers for u in f.uses) or any(
-            u.how == "mutated" for v in (*sharing, *followers) for u in v.uses
-        ):
+        if both_seen or shared & graph.mutated:
             message = f"the result would share memory with {describe(value)}, and others can see that"
             raise Refused(refusal("may-alias", message, root))
 
@@ -500,19 +492,6 @@ def _alias_source(pattern: Pattern) -> str | None:
     return None
 
 
-def _aliases_of(root: Value) -> list[Value]:
-    """The value and what is made of it without copying."""
-    found, stack = [root], [root]
-    while stack:
-        value = stack.pop()
-        for user in value.users:
-            shares = user.kind == TUPLE or user.storage & root.storage
-            if shares and all(user is not f for f in found):
-                found.append(user)
-                stack.append(user)
-    return found
-
-
 def name_of_path(names: ModuleNames, unit: Unit, path: str) -> str | None:
     """How the module writes a dotted path, the longest import first; None where it cannot, or
     where the unit has a variable of that name."""
@@ -532,6 +511,3 @@ def name_of_path(names: ModuleNames, unit: Unit, path: str) -> str | None:
             best = found.name + path[len(found.path) :]
     return best
 
-
-MakeConstants = Callable[[Any], Any]
-__all__ = ["ATOM", "Plan", "Rewriter"]
