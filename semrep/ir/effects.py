@@ -67,6 +67,11 @@ _TRITON_METHODS = frozenset(
      "split", "join", "logical_and", "logical_or"}
 )  # fmt: skip
 
+# Python's own functions that Triton knows inside a kernel; there they only compute.
+_TRITON_BUILTINS = frozenset(
+    f"builtins.{name}" for name in ("range", "min", "max", "abs", "float", "int", "bool", "len")
+)
+
 _STATEMENT_EFFECTS = {
     "pass_statement": NONE,
     "global_statement": NONE,
@@ -404,6 +409,8 @@ class Facts:
         return UNKNOWN_CODE
 
     def _triton_call(self, path: str | None) -> Effect:
+        if path in _TRITON_BUILTINS:
+            return NONE
         if path is None or not path.startswith("triton.language."):
             return UNKNOWN_CODE
         return _TRITON_EFFECTS.get(path.rpartition(".")[2], NONE)
@@ -496,7 +503,7 @@ class Facts:
                 return Effect.WRITES
             return Effect.WRITES if binding.is_captured else NONE
         if node.kind in ("pattern_list", "tuple_pattern", "list_pattern"):
-            found = Effect.RAISES | Effect.CALLS  # unpacking
+            found = NONE if self.is_triton else Effect.RAISES | Effect.CALLS  # unpacking
             for c in node.operands:
                 found |= self._target(c)
             return found
