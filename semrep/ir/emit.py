@@ -112,6 +112,13 @@ def replace(node: Node, text: str, strength: int = PRIMARY) -> Edit:
     return Edit(node.span, encode(text))
 
 
+def with_brackets(node: Node) -> Node:
+    """The node, or the outermost of the round brackets that hold nothing else."""
+    while node.parent is not None and node.parent.kind == "parenthesized_expression":
+        node = node.parent
+    return node
+
+
 def encode(text: str) -> bytes:
     """Bytes of new source text; bytes that were not UTF-8 in the file come back unchanged."""
     return text.encode("utf-8", "surrogateescape")
@@ -208,9 +215,13 @@ def delete_statement(unit: Unit, node: Node) -> Edit:
     Comments on lines of their own stay; one behind the statement goes with it."""
     if is_only_statement(node):
         return Edit(node.span, b"pass")
-    if stands_alone(node):
-        return Edit(Span(line_start(node), _line_end(node.source, node.end)), b"")
     source = node.source
+    if stands_alone(node):
+        start, end = line_start(node), _line_end(source, node.end)
+        if source[end - 1 : end] not in (b"\n", b"\r") and start:
+            # The unit's last line: its line end belongs to the line before.
+            start -= 2 if source[start - 2 : start] == b"\r\n" else 1
+        return Edit(Span(start, end), b"")
     # `a; b`: take the semicolon and the space behind it, or those before the last one.
     assert node.parent is not None
     siblings = node.parent.children

@@ -117,6 +117,12 @@ class Flow:
             return True
         return any(self._live_in[s] >> bit & 1 for s in point.successors)
 
+    def is_live_before(self, node: Node, binding: Binding) -> bool:
+        """Whether the value that a name has right before a point may still be loaded."""
+        point = self.point_of(node)
+        bit = self._bits.get(id(binding))
+        return point is None or bit is None or bool(self._live_in[point.index] >> bit & 1)
+
     def is_reachable(self, node: Node) -> bool:
         point = self.point_of(node)
         return point is None or point.index in self._reachable
@@ -133,6 +139,62 @@ class Flow:
                 return False
             index = parent
         return True
+
+    def definitions_at(self, node: Node, binding: Binding) -> frozenset[Definition]:
+        """The definitions of a name that may hold just before a point."""
+        point = self.point_of(node)
+        if point is None or binding not in self._bindings:
+            return frozenset()
+        return self._definitions_of(self._reach_in[point.index], binding)
+
+    def is_unchanged(self, first: Node, second: Node, binding: Binding) -> bool:
+        """True where every way to `second` leads through `first`, and nothing stores or
+        deletes the name from the start of the last `first` up to the loads of `second`."""
+        a, b = self.point_of(first), self.point_of(second)
+        if a is None or b is None or self._changes(a, binding):
+            return False
+        if any(_is_walrus(s) and self.scopes.binding(s) is binding for s in b.stores):
+            return False
+        seen: set[int] = set()
+        stack = [] if a is b else list(self._predecessors[b.index])
+        while stack:
+            index = stack.pop()
+            if index in seen or index == a.index:
+                continue
+            if index == self.entry.index or self._changes(self.points[index], binding):
+                return False
+            seen.add(index)
+            stack.extend(self._predecessors[index])
+        return True
+
+    def is_stored_after(self, node: Node, binding: Binding) -> bool:
+        """True where some way on from a point stores or deletes the name."""
+        point = self.point_of(node)
+        if point is None:
+            return True
+        seen: set[int] = set()
+        stack = list(point.successors)
+        while stack:
+            index = stack.pop()
+            if index not in seen:
+                if self._changes(self.points[index], binding):
+                    return True
+                seen.add(index)
+                stack.extend(self.points[index].successors)
+        return False
+
+    def _changes(self, point: Point, binding: Binding) -> bool:
+        return binding in point.unbinds or any(
+            self.scopes.binding(s) is binding for s in point.stores
+        )
+
+    @cached_property
+    def _predecessors(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in self.points]
+        for p in self.points:
+            for s in p.successors:
+                found[s].append(p.index)
+        return found
 
     @cached_property
     def graph(self) -> networkx.DiGraph:
@@ -219,10 +281,7 @@ class Flow:
                     gen[p.index] = (
                         gen[p.index] & ~mask | 1 << self._numbers[id(binding), id(UNBOUND)]
                     )
-        predecessors: list[list[int]] = [[] for _ in range(count)]
-        for p in self.points:
-            for s_index in p.successors:
-                predecessors[s_index].append(p.index)
+        predecessors = self._predecessors
         reach = [0] * count
         reach[self.entry.index] = entry
         # An exception may leave a point before or after its stores took place.

@@ -141,6 +141,14 @@ class ScopeTree:
             scope = scope.parent
         return scope.node if scope is not None else None
 
+    def runs_in(self, node: Node, function: Node) -> bool:
+        """True where a node is evaluated by the function itself when control comes by: in its
+        own scope or a comprehension that runs at once, not in a generator or inner function."""
+        scope: Scope | None = self.scope_of(node)
+        while scope is not None and scope.kind in _IMMEDIATE:
+            scope = scope.parent
+        return scope is not None and scope.node is function
+
     def bindings(self) -> Iterator[Binding]:
         for scope in self.scopes:
             yield from scope.names.values()

@@ -78,6 +78,10 @@ class TypeFacts:
         handler = _HANDLERS.get(kind)
         return handler(self, node) if handler is not None else None
 
+    def of_store(self, store: Node) -> Types | None:
+        """The types of the values that a store (an identifier) may store."""
+        return self._stores.get(id(store), frozenset())
+
     def is_a(self, node: Node, allowed: Types) -> bool:
         found = self.of(node)
         return found is not None and found <= allowed
