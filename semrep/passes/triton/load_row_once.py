@@ -1,0 +1,276 @@
+"""Load a row once where it fits one block, instead of once in each of several loops.
+
+Rewrite:     for start in range(0, n, BLOCK): x = tl.load(row + start + i); m = …
+             for start in range(0, n, BLOCK): x = tl.load(row + start + i); s += …
+             -->   if (n > 0) & (n <= BLOCK): start = 0; x = tl.load(…); m = …; s += …
+                   else: both loops as they were
+Legal when:  the loops go through the same range, so that each runs exactly once under the
+             guard. The bodies then follow each other in the same order; a load is left out
+             where its address, mask and fill-in stand for the same values and nothing in
+             between may write there (semrep.passes.triton.aliasing). Accumulators that start
+             as Python numbers become the tensors that a loop would make of them.
+Numerics:    bitwise.
+Refuses:     unknown-range, jumps, aliased-store, leaks, unknown-initial, layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from semrep.ir.effects import Facts
+from semrep.ir.emit import encode, indent_of, line_start
+from semrep.ir.module import Module
+from semrep.ir.scopes import Binding
+from semrep.ir.text import Edit, Span
+from semrep.ir.tree import Node
+from semrep.ir.unit import Unit
+from semrep.passes.base import TRITON, NodePass, Refusal, refuse
+from semrep.passes.contract import BITWISE, Contract
+from semrep.passes.loop.loops import why_not_plain
+from semrep.passes.registry import register
+from semrep.passes.triton.aliasing import LAUNCHES_IN_SIGHT, is_counter
+from semrep.passes.triton.counted_loops import bounds, names_in, stores_in
+from semrep.passes.triton.initial_values import as_tensor, is_tensor
+from semrep.passes.triton.kernels import assigned, is_kernel, is_own
+from semrep.passes.triton.layout import indented, lines_of
+from semrep.passes.triton.straight_line import Values, loads_below
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class LoadRowOnce(NodePass):
+    """Load a row once where it fits one block, behind a guard."""
+
+    name: ClassVar[str] = "load-row-once"
+    dialects: ClassVar[frozenset[str]] = frozenset({TRITON})
+    contract: ClassVar[Contract] = BITWISE.assuming(LAUNCHES_IN_SIGHT)
+    anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
+
+    def matches(self, module: Module, unit: Unit, node: Node) -> bool:
+        if not is_kernel(module, unit) or len(unit.nodes("for_statement")) < 2:
+            return False
+        facts = self.facts(module, unit, node)
+        if not is_counter(module, facts, node) or _is_guarded(node):
+            return False
+        before = node.previous_sibling
+        while before is not None:
+            if before.kind == "for_statement" and _goes_alike(before, node):
+                return False  # a later loop of a group
+            before = before.previous_sibling
+        later = _group(node)[1:]
+        loaded = loads_below(module, facts, node)
+        return any(loaded & loads_below(module, facts, loop) for loop in later)
+
+    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
+        facts = self.facts(module, unit, node)
+        loops = _group(node)
+        counted = bounds(module, facts, node)
+        if isinstance(counted, Refusal):
+            return counted
+        if counted.step is None or counted.step.kind == "integer":
+            return refuse("unknown-range", "this loop does not go by blocks", node["right"])
+        if counted.first is not None and counted.first.text != "0":
+            return refuse("unknown-range", "this range does not start at 0", counted.first)
+        region = _region(loops)
+        for refusal in (
+            _why_not_alone(facts, loops, region),
+            _why_leaking(facts, loops, region),
+        ):
+            if refusal is not None:
+                return refusal
+        made = _initial(facts, loops, region)
+        if isinstance(made, Refusal):
+            return made
+        end, step = counted.end.text, counted.step.text
+        if counted.end.kind not in ("identifier", "call", "attribute"):
+            end = f"({end})"
+        guard = f"({end} > 0) & ({end} <= {step})"
+        once = _once(module, facts, loops, region, made)
+        if isinstance(once, Refusal):
+            return once
+        return _guarded(unit, region, guard, once)
+
+
+def _goes_alike(first: Node, second: Node) -> bool:
+    return first["left"].same_as(second["left"]) and first["right"].same_as(second["right"])
+
+
+def _group(first: Node) -> list[Node]:
+    found = [first]
+    following = first.next_sibling
+    while following is not None:
+        if following.kind == "for_statement" and _goes_alike(first, following):
+            found.append(following)
+        following = following.next_sibling
+    return found
+
+
+def _region(loops: list[Node]) -> list[Node]:
+    """All statements from the first loop to the last."""
+    found = [loops[0]]
+    while found[-1] is not loops[-1]:
+        following = found[-1].next_sibling
+        assert following is not None
+        found.append(following)
+    return found
+
+
+def _is_guarded(loop: Node) -> bool:
+    """Whether a loop is what this pass left for rows that do not fit."""
+    clause = loop.enclosing("else_clause")
+    branch = clause.parent if clause is not None else None
+    if clause is None or branch is None or branch.kind != "if_statement":
+        return False
+    counter = f"{loop['left'].text} = 0"
+    consequence = branch.child("consequence")
+    return consequence is not None and any(s.text == counter for s in consequence.operands)
+
+
+def _why_not_alone(facts: Facts, loops: list[Node], region: list[Node]) -> Refusal | None:
+    """Why the statements cannot stand in a branch, or the range may differ between loops."""
+    fixed = {n.text for n in names_in(facts, loops[0]["right"])}
+    counter = loops[0]["left"]
+    binding = facts.scopes.binding(counter)
+    if counter.kind != "identifier" or not is_own(facts, binding) or binding is None:
+        return refuse("unknown-range", "the counter is no plain variable", counter)
+    for store in binding.stores:
+        if store.parent is None or store.parent.kind != "for_statement":
+            return refuse("unknown-range", "the counter is set elsewhere, too", store)
+    for load in binding.loads:
+        if load.parent is not None and load.parent.kind == "attribute":
+            return refuse("unknown-range", "the counter is used as a tensor", load)
+    for statement in region:
+        if jump := next(
+            statement.find("return_statement", "break_statement", "continue_statement"), None
+        ):
+            return refuse("jumps", "this leaves the code that would move", jump)
+        inner = [statement["body"]] if statement in loops else [statement]
+        for name, stores in stores_in(facts, *inner).items():
+            if name in fixed or name == counter.text:
+                return refuse(
+                    "unknown-range", f"{name!r} decides how often the loops run", stores[0]
+                )
+    for loop in loops:
+        if refusal := why_not_plain(loop):
+            return Refusal("layout", refusal.message, refusal.span)
+    return None
+
+
+def _why_leaking(facts: Facts, loops: list[Node], region: list[Node]) -> Refusal | None:
+    """Why a variable of a loop body, which the branch would define, is seen after it."""
+    for loop in loops:
+        for name, stores in stores_in(facts, loop["body"]).items():
+            binding = facts.scopes.binding(stores[0])
+            if not is_own(facts, binding) or binding is None:
+                return refuse("leaks", f"other code can see {name!r}", stores[0])
+            carried = [d for d in facts.flow.definitions_at(loop, binding) if isinstance(d, Node)]
+            if all(any(d.is_inside(e["body"]) for e in loops) for d in carried) and _is_live_after(
+                facts, loops[-1], binding
+            ):
+                return refuse("leaks", f"{name!r} is used after the loops", stores[0])
+    return None
+
+
+def _is_live_after(facts: Facts, last: Node, binding: Binding) -> bool:
+    following: Node | None = last
+    while following is not None:
+        after = following.next_sibling
+        if after is not None:
+            return facts.flow.is_live_before(after, binding)
+        following = following.parent
+        while following is not None and following.kind in ("block", "else_clause"):
+            following = following.parent
+        if following is None or following.kind == "function_definition":
+            return False
+        if following.kind in ("for_statement", "while_statement"):
+            return True  # the next iteration: not worth telling
+    return False
+
+
+def _initial(facts: Facts, loops: list[Node], region: list[Node]) -> dict[int | str, str] | Refusal:
+    """Lines that give accumulators the types a loop would: by the start of the statement they
+    replace, or by name for those that were set before the first loop."""
+    lines: dict[int | str, str] = {}
+    for loop in loops:
+        for name, stores in stores_in(facts, loop["body"]).items():
+            binding = facts.scopes.binding(stores[0])
+            assert binding is not None
+            if not facts.flow.is_live_before(loop, binding):
+                continue
+            found = facts.flow.definitions_at(loop, binding)
+            outside = [d for d in found if isinstance(d, Node)]
+            for definition in outside:
+                if any(definition.is_inside(earlier["body"]) for earlier in loops):
+                    continue  # carried on from an earlier loop, where it is a tensor
+                holder = definition.parent
+                statement = holder.parent if holder is not None else None
+                value = holder.child("right") if holder is not None else None
+                if holder is None or holder.kind != "assignment" or value is None:
+                    return refuse("unknown-initial", f"what {name!r} starts with", definition)
+                made = as_tensor(facts, value)
+                if made is None:
+                    if not is_tensor(facts, value):
+                        return refuse(
+                            "unknown-initial", f"it is not known what {name!r} starts as", value
+                        )
+                    continue
+                if len(outside) > 1 and not all(
+                    d is definition or any(d.is_inside(e["body"]) for e in loops) for d in outside
+                ):
+                    return refuse("unknown-initial", f"{name!r} may start as several", value)
+                line = f"{name} = {made}"
+                if statement is not None and statement in region:
+                    lines[statement.start] = line
+                else:
+                    lines[name] = line
+    return lines
+
+
+def _once(
+    module: Module,
+    facts: Facts,
+    loops: list[Node],
+    region: list[Node],
+    made: dict[int | str, str],
+) -> list[str] | Refusal:
+    """The lines of one trip through everything."""
+    unit = facts.unit
+    lines = [line for key, line in sorted(made.items(), key=str) if isinstance(key, str)]
+    lines.append(f"{loops[0]['left'].text} = 0")
+    values = Values(module, facts)
+    for statement in region:
+        for part in statement["body"].operands if statement in loops else [statement]:
+            text = lines_of(unit, part)
+            if text is None:
+                return refuse("layout", "the text here is not to be moved", part)
+            if part.start in made:
+                values.note(part)
+                lines.append(made[part.start])
+                continue
+            held = values.note(part)
+            target = assigned(part)
+            if held is None or target is None:
+                lines += text
+            elif target["left"].text != held:
+                lines.append(f"{target['left'].text} = {held}")
+    if not values.loads_saved:
+        return refuse("aliased-store", "nothing loaded may be used again", loops[1])
+    return lines
+
+
+def _guarded(unit: Unit, region: list[Node], guard: str, once: list[str]) -> list[Edit] | Refusal:
+    first, last = region[0], region[-1]
+    start, indent = line_start(first), indent_of(unit, first)
+    source = first.source
+    if source[start : first.start].strip():
+        return refuse("layout", "the loop shares its line", first)
+    text = source[start : last.end].decode("utf-8", "surrogateescape")
+    if "\\\n" in text or any(b"\n" in s.bytes for r in region for s in r.find("string")):
+        return refuse("layout", "a string or a backslash spans lines", first)
+    loops = [("    " + line if line.strip() else line) for line in text.split("\n")]
+    head = [f"if {guard}:", *indented(once), "else:"]
+    newline = unit.newline
+    written = newline.join(indent + line if line else line for line in head)
+    return [Edit(Span(start, last.end), encode(written + newline + "\n".join(loops)))]
