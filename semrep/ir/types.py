@@ -167,6 +167,11 @@ class TypeFacts:
     def _walrus(self, node: Node) -> Types | None:
         return self.of(node["value"])
 
+    def _chained(self, node: Node) -> Types | None:
+        """`a = b = value`: what is assigned to the right of an assignment."""
+        right = node.child("right")
+        return self.of(right) if right is not None else None
+
     def _call(self, node: Node) -> Types | None:
         path = self._environment.path_of(self._unit, node["function"])
         if path is None or not path.startswith("builtins."):
@@ -300,6 +305,7 @@ _HANDLERS = {
     "boolean_operator": TypeFacts._boolean,
     "conditional_expression": TypeFacts._conditional,
     "named_expression": TypeFacts._walrus,
+    "assignment": TypeFacts._chained,
     "call": TypeFacts._call,
     "subscript": TypeFacts._subscript,
 }
