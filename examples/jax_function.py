@@ -1,6 +1,6 @@
 """A jax function with a chain of products in the dearer order.
 
-    python -m semrep.opt examples/jax_function.py
+python -m semrep.opt examples/jax_function.py
 """
 
 import jax

@@ -24,8 +24,7 @@ class Model(nn.Module):
         x = torch.sum(x, dim=1, keepdim=True)  # (batch, 1)
         x = torch.max(x, dim=1, keepdim=True)[0]
         x = torch.mean(x, dim=1, keepdim=True)
-        x = torch.logsumexp(x, dim=1, keepdim=True)
-        return x
+        return torch.logsumexp(x, dim=1, keepdim=True)
 
 
 batch_size = 128

@@ -1,6 +1,6 @@
 """A NumPy function whose products are larger than what is wanted of them.
 
-    python -m semrep.opt examples/numpy_function.py
+python -m semrep.opt examples/numpy_function.py
 """
 
 import numpy as np

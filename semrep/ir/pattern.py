@@ -200,7 +200,11 @@ def _match(pattern: Pattern, value: Value, so_far: _Partial) -> Iterator[_Partia
         elif same_structure(known, value):
             yield so_far
     elif isinstance(pattern, Literal):
-        if value.is_constant and _is_literal(value) and same_constant(pattern.constant, value.constant):
+        if (
+            value.is_constant
+            and _is_literal(value)
+            and same_constant(pattern.constant, value.constant)
+        ):
             yield so_far
     elif isinstance(pattern, Items):
         if value.kind == TUPLE and len(value.elements) == len(pattern.items):

@@ -14,7 +14,16 @@ from semrep.ir.value_calls import _finish
 from semrep.ir.value_expressions import Evaluator, _framework
 from semrep.ir.value_state import EXTERNAL, Fresh, State, join
 from semrep.ir.value_types import boundary_type
-from semrep.ir.values import OPAQUE, PARAMETER, TUPLE, Binding, Definition, Value, ValueGraph, is_number
+from semrep.ir.values import (
+    OPAQUE,
+    PARAMETER,
+    TUPLE,
+    Binding,
+    Definition,
+    Value,
+    ValueGraph,
+    is_number,
+)
 
 _MOST_PASSES = 6  # of a loop body until its entry is stable
 _DEEPEST_LOOP = 4
@@ -50,9 +59,7 @@ class Builder(Evaluator):
             self.graph.unsupported = "a generator or coroutine"
             return
         self.function_node = function
-        self.scopes_stores = frozenset(
-            id(s) for b in self.scopes.bindings() for s in b.stores
-        )
+        self.scopes_stores = frozenset(id(s) for b in self.scopes.bindings() for s in b.stores)
         parameters = function.child("parameters")
         if self.unit.classes and parameters is not None and parameters.operands:
             self.receiver = parameters.operands[0].text
@@ -121,12 +128,16 @@ class Builder(Evaluator):
     def _is_own(self, identifier: Node) -> bool:
         binding = self.scopes.binding(identifier)
         return (
-            binding is not None and binding.scope is not None and binding.scope.node is self.function_node
+            binding is not None
+            and binding.scope is not None
+            and binding.scope.node is self.function_node
         )
 
     def _stored_names(self, node: Node) -> set[str]:
         return {
-            n.text for n in node.find("identifier") if id(n) in self.scopes_stores and self._is_own(n)
+            n.text
+            for n in node.find("identifier")
+            if id(n) in self.scopes_stores and self._is_own(n)
         }
 
     def _forget(self, names: Iterable[str], label: str = "depends on the path taken") -> None:
@@ -134,7 +145,9 @@ class Builder(Evaluator):
         for name in names:
             old = self.state.names.get(name)
             definitions = frozenset(d for d in self.graph.definitions if d.name == name)
-            storage = frozenset({EXTERNAL}) | (old.value.storage if old is not None else frozenset())
+            storage = frozenset({EXTERNAL}) | (
+                old.value.storage if old is not None else frozenset()
+            )
             if old is not None:
                 definitions |= old.definitions
             fresh = Value(OPAQUE, label=label, storage=storage | self.state.leaked)
@@ -173,7 +186,11 @@ class Builder(Evaluator):
     def assign(self, target: Node, value: Value, right: Node | None, is_only: bool = False) -> None:
         if target.kind == "identifier":
             binding = self.scopes.binding(target)
-            if binding is None or binding.scope is None or binding.scope.node is not self.function_node:
+            if (
+                binding is None
+                or binding.scope is None
+                or binding.scope.node is not self.function_node
+            ):
                 self.use(value, "stored", target)
                 self.state.leaked |= value.storage
                 return
@@ -189,7 +206,13 @@ class Builder(Evaluator):
                     if is_only:
                         self.graph._defined_by.setdefault(id(value), []).append(definition)
             self.bind_name(target, value, definition)
-        elif target.kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple"):
+        elif target.kind in (
+            "pattern_list",
+            "tuple_pattern",
+            "list_pattern",
+            "expression_list",
+            "tuple",
+        ):
             self._unpack(target, value)
         elif target.kind == "attribute":
             owner = self.evaluate(target["object"])
@@ -202,14 +225,19 @@ class Builder(Evaluator):
                 self.mutate(owner.storage, Fresh(False, f"attribute {name} assigned"))
         elif target.kind == "subscript":
             owner = self.evaluate(target["value"])
-            parts = [self.evaluate(c) if c.kind != "slice" else self.other(c) for c in target.fields("subscript")]
+            parts = [
+                self.evaluate(c) if c.kind != "slice" else self.other(c)
+                for c in target.fields("subscript")
+            ]
             for part in parts:
                 self.use(part, "passed", target)
             self.use(value, "stored", target)
             self.use(owner, "mutated", target)
             if not owner.is_array:
                 self.state.leaked |= value.storage | owner.storage
-                self.mutate(self.state.leaked | owner.storage, Fresh(False, "an element was assigned"))
+                self.mutate(
+                    self.state.leaked | owner.storage, Fresh(False, "an element was assigned")
+                )
             else:
                 self.mutate(owner.storage, Fresh(True, "an element was assigned"))
         else:
@@ -218,7 +246,7 @@ class Builder(Evaluator):
             self._forget(self._stored_names(target))
 
     def _unpack(self, target: Node, value: Value) -> None:
-        parts = [c for c in target.operands]
+        parts = target.operands
         if any(p.kind == "list_splat_pattern" for p in parts):
             self.use(value, "passed", target)
             self._forget(self._stored_names(target))
@@ -231,7 +259,9 @@ class Builder(Evaluator):
         for number, part in enumerate(parts):
             index = self.constant(number)
             framework = value.framework or self.default_framework
-            element = self.apply(op_named("getitem"), {"input": value, "index": index}, None, framework)
+            element = self.apply(
+                op_named("getitem"), {"input": value, "index": index}, None, framework
+            )
             element.storage |= value.storage
             self.assign(part, element, None)
 
@@ -350,7 +380,11 @@ class Builder(Evaluator):
             self.changes = set()
             self.state = self._entry(entry, variant)
             self._body(node, target, storage)
-            found = {c for c in self.changes if c == "*" or "." in c or c in self.state.names or c in entry.names}
+            found = {
+                c
+                for c in self.changes
+                if c == "*" or "." in c or c in self.state.names or c in entry.names
+            }
             if found <= variant:
                 break
             variant |= found

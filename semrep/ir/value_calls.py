@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 # Python's own functions that look at their arguments and change nothing.
 _HARMLESS = frozenset(
-    {"len", "int", "float", "bool", "str", "repr", "range", "isinstance", "type", "max", "min", "abs",
-     "tuple", "list", "dict", "set", "zip", "enumerate", "print", "sum", "round", "sorted", "hasattr",
-     "reversed", "id", "slice", "divmod", "any", "all", "format", "callable", "issubclass", "pow"}
+    {"len", "int", "float", "bool", "str", "repr", "range", "isinstance", "type", "max", "min",
+     "abs", "tuple", "list", "dict", "set", "zip", "enumerate", "print", "sum", "round", "sorted",
+     "hasattr", "reversed", "id", "slice", "divmod", "any", "all", "format", "callable",
+     "issubclass", "pow"}
 )  # fmt: skip
 _HARMLESS_PREFIXES = ("math.", "numpy.testing.", "triton.next_power_of_2", "operator.")
 # Functions of the frameworks that the catalogue lacks and that change no argument.
 _PURE_PREFIXES = ("torch.", "numpy.", "jax.")
-_IMPURE_ENDINGS = ("_", "load", "save", "compile", "vmap", "jit", "seed", "manual_seed", "put", "place",
-                   "copyto", "fill_diagonal", "put_along_axis", "apply_along_axis", "checkpoint",
-                   "shuffle")  # fmt: skip
+_IMPURE_ENDINGS = (
+    "_", "load", "save", "compile", "vmap", "jit", "seed", "put", "place", "copyto", "checkpoint",
+    "fill_diagonal", "put_along_axis", "apply_along_axis", "shuffle",
+)  # fmt: skip
+_IMPURE_PREFIXES = (
+    "torch.ops", "torch.autograd", "torch.utils", "torch.distributed", "torch.nn.Module",
+    "torch.library", "torch.cuda", "jax.experimental", "jax.pure_callback", "numpy.random",
+)  # fmt: skip
 # Methods that change a module's layers or their settings.
 _CHANGES_LAYERS = frozenset(
     {"train", "eval", "to", "half", "float", "double", "bfloat16", "cuda", "cpu", "apply", "type",
@@ -67,7 +73,11 @@ def evaluate_call(self: Evaluator, node: Node) -> Value:
 
 
 def apply_bound(
-    self: Evaluator, bound: Bound[Value], node: Node, framework: str | None, by_function: bool = False
+    self: Evaluator,
+    bound: Bound[Value],
+    node: Node,
+    framework: str | None,
+    by_function: bool = False,
 ) -> Value:
     arguments: dict[str, Value] = {}
     for name, argument in bound.given.items():
@@ -165,28 +175,46 @@ def _call_path(
     if path.startswith(_PURE_PREFIXES) and "out" not in keywords and is_plain:
         short = path.rpartition(".")[2]
         if spellings or not short.endswith(_IMPURE_ENDINGS) and "Function" not in path:
-            if not path.startswith(("torch.ops", "torch.autograd", "torch.utils", "torch.distributed",
-                                    "torch.nn.Module", "torch.library", "torch.cuda", "jax.experimental",
-                                    "jax.pure_callback")):  # fmt: skip
-                if not any(_may_be_called(v) for v in given):
-                    return self.opaque(path, given, node)
+            if not path.startswith(_IMPURE_PREFIXES) and not any(map(_may_be_called, given)):
+                return self.opaque(path, given, node)
     return self.run_unknown(given, node, f"{path}()")
 
 
 def _may_be_called(value: Value) -> bool:
     """A function handed over (`lax.scan(f, …)`) runs, and may do anything."""
     return not (
-        value.is_array or value.is_constant or value.kind in (TUPLE, OP) or isinstance(value.type, ScalarType)
+        value.is_array
+        or value.is_constant
+        or value.kind in (TUPLE, OP)
+        or isinstance(value.type, ScalarType)
     )
 
 
 def _builtin(self: Evaluator, node: Node, name: str, positional: list[Value]) -> Value:
-    holds = name in ("tuple", "list", "dict", "set", "zip", "enumerate", "sorted", "reversed", "max", "min", "sum")
+    holds = name in (
+        "tuple",
+        "list",
+        "dict",
+        "set",
+        "zip",
+        "enumerate",
+        "sorted",
+        "reversed",
+        "max",
+        "min",
+        "sum",
+    )
     value = self.opaque(f"{name}()", positional, node, None if holds else frozenset())
     value.is_pure = name != "print"
-    if name in ("int", "float") and len(positional) == 1 and isinstance(positional[0].constant, (int, float)):
+    if (
+        name in ("int", "float")
+        and len(positional) == 1
+        and isinstance(positional[0].constant, (int, float))
+    ):
         try:
-            value.constant = int(positional[0].constant) if name == "int" else float(positional[0].constant)
+            value.constant = (
+                int(positional[0].constant) if name == "int" else float(positional[0].constant)
+            )
         except (ValueError, OverflowError):
             return value
         value.type = scalar_type(value.constant)
@@ -198,10 +226,14 @@ def _builtin(self: Evaluator, node: Node, name: str, positional: list[Value]) ->
 def _fold_math(value: Value, path: str, positional: list[Value]) -> None:
     if not path.startswith("math."):
         return
-    value.type = ScalarType("float") if path in ("math.sqrt", "math.exp", "math.log", "math.pow") else None
+    value.type = (
+        ScalarType("float") if path in ("math.sqrt", "math.exp", "math.log", "math.pow") else None
+    )
     if all(isinstance(v.constant, (int, float)) for v in positional):
         try:
-            value.constant = getattr(math, path.removeprefix("math."))(*(v.constant for v in positional))
+            value.constant = getattr(math, path.removeprefix("math."))(
+                *(v.constant for v in positional)
+            )
         except (ValueError, TypeError, OverflowError, AttributeError):
             return
         value.type = scalar_type(value.constant)

@@ -12,7 +12,9 @@ from semrep.ir.values import Value
 MakeConstant = Callable[[Any], Value]
 
 
-def canonical(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+def canonical(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
     """The same computation under another name, where the facts allow to say so.
 
     numpy_dot of ranks 1 and 2 is matmul; t, mT, T, transpose and swapaxes of known rank are
@@ -22,14 +24,18 @@ def canonical(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tu
     return handler(op, arguments, constant) if handler is not None else (op, arguments)
 
 
-def _dot(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+def _dot(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
     types = [arguments[n].tensor for n in ("input", "other")]
     if all(t is not None and t.rank in (1, 2) for t in types):
         return op_named("matmul"), arguments
     return op, arguments
 
 
-def _permute(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+def _permute(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
     source = arguments["input"]
     if source.tensor is None:
         return op, arguments
@@ -52,13 +58,19 @@ def _dims(name: str, rank: int, arguments: dict[str, Value]) -> tuple[int, ...] 
             return tuple(order)
     if name == "permute":
         dims = arguments["dims"].constant
-        if isinstance(dims, (tuple, list)) and len(dims) == rank and all(isinstance(d, int) for d in dims):
+        if (
+            isinstance(dims, (tuple, list))
+            and len(dims) == rank
+            and all(isinstance(d, int) for d in dims)
+        ):
             if sorted(d % rank for d in dims) == order:
                 return tuple(d % rank for d in dims)
     return None
 
 
-def _clamp(op: Op, arguments: dict[str, Value], constant: MakeConstant) -> tuple[Op, dict[str, Value]]:
+def _clamp(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
     limits = {"min": constant(None), "max": constant(None)}
     for name, limit in (("min", "min"), ("max", "max"), ("min_val", "min"), ("max_val", "max")):
         if name in arguments:

@@ -105,15 +105,17 @@ class Evaluator:
 
     def tuple_of(self, items: list[Value], node: Node | None) -> Value:
         storage: frozenset[int] = frozenset().union(*(v.storage for v in items))
-        value = Value(
-            TUPLE, arguments={str(n): v for n, v in enumerate(items)}, storage=storage
-        )
+        value = Value(TUPLE, arguments={str(n): v for n, v in enumerate(items)}, storage=storage)
         if all(v.is_constant for v in items):
             value.constant = tuple(v.constant for v in items)
         return self.add(value, node)
 
     def opaque(
-        self, label: str, operands: list[Value], node: Node | None, storage: frozenset[int] | None = None
+        self,
+        label: str,
+        operands: list[Value],
+        node: Node | None,
+        storage: frozenset[int] | None = None,
     ) -> Value:
         """A value of which nothing is known but what it may share storage with."""
         for operand in operands:
@@ -286,7 +288,12 @@ class Evaluator:
                     return self.apply_bound(bound, node, framework)
         if owner.kind in (PARAMETER, ATTRIBUTE):
             return self.attribute_path(owner, name, node)
-        if owner.kind == OP and owner.op is not None and owner.op.results > 1 and name in ("values", "indices"):
+        if (
+            owner.kind == OP
+            and owner.op is not None
+            and owner.op.results > 1
+            and name in ("values", "indices")
+        ):
             index = self.constant(0 if name == "values" else 1)
             return self.apply(
                 op_named("getitem"), {"input": owner, "index": index}, node, owner.framework
@@ -374,18 +381,24 @@ class Evaluator:
             return value
         if token in UNARY and not is_number(operand):
             op = op_named(UNARY[token])
-            return self.apply(op, {"input": operand}, node, operand.framework or self.default_framework)
+            return self.apply(
+                op, {"input": operand}, node, operand.framework or self.default_framework
+            )
         return self.opaque(token, [operand], node)
 
     def comparison(self, node: Node) -> Value:
-        operands = [c for c in node.children if c.named and c.field != "operators" and c.kind != "comment"]
+        operands = [
+            c for c in node.children if c.named and c.field != "operators" and c.kind != "comment"
+        ]
         values = [self.evaluate(c) for c in operands]
         tokens = [" ".join(c.text.split()) for c in node.fields("operators")]
         if len(values) == 2 and len(tokens) == 1 and tokens[0] in COMPARISON:
             if not any(is_number(v) or v.is_constant or v.kind == TUPLE for v in values[:1]):
                 op = op_named(COMPARISON[tokens[0]])
                 framework = values[0].framework or self.default_framework
-                return self.apply(op, dict(zip(("input", "other"), values, strict=True)), node, framework)
+                return self.apply(
+                    op, dict(zip(("input", "other"), values, strict=True)), node, framework
+                )
         return self.opaque("comparison", values, node, frozenset())
 
     def branching(self, node: Node) -> Value:
@@ -429,7 +442,11 @@ class Evaluator:
             elements = base.elements
             if -len(elements) <= index.constant < len(elements):
                 return elements[index.constant]
-        if base.type is not None and isinstance(base.type, (LayerType, ScalarType)) and not base.is_constant:
+        if (
+            base.type is not None
+            and isinstance(base.type, (LayerType, ScalarType))
+            and not base.is_constant
+        ):
             return self.opaque("subscript", [base, index], node)
         framework = base.framework or self.default_framework
         return self.apply(op_named("getitem"), {"input": base, "index": index}, node, framework)
@@ -459,7 +476,11 @@ class Evaluator:
             if binding is None or binding.is_global or id(identifier) in self.scopes_stores:
                 continue
             found: Binding | None = self.state.names.get(binding.name)
-            if found is None or binding.scope is None or binding.scope.node is not self.function_node:
+            if (
+                found is None
+                or binding.scope is None
+                or binding.scope.node is not self.function_node
+            ):
                 continue
             if self.recording:
                 for definition in found.definitions:
@@ -469,7 +490,10 @@ class Evaluator:
                 names.add(binding.name)
                 captured.append(found.value)
                 self.use(found.value, "captured", identifier)
-        if any(n.kind in _CALLING for n in node.walk()) or node.kind in ("lambda", "function_definition"):
+        if any(n.kind in _CALLING for n in node.walk()) or node.kind in (
+            "lambda",
+            "function_definition",
+        ):
             if node.kind in COMPREHENSIONS:
                 return self.run_unknown(captured, node, "a comprehension")
             self.state.leaked = self.state.leaked.union(*(v.storage for v in captured))
@@ -498,15 +522,13 @@ def _purity(op: Op, arguments: dict[str, Value]) -> Purity:
         if training.constant is False or (p.is_constant and p.constant == 0):
             return Purity("may-alias", "input")
     if op.name == "scaled_dot_product_attention":
-        p = arguments["dropout_p"]
-        if not (p.is_constant and p.constant == 0):
+        dropout = arguments["dropout_p"]
+        if not (dropout.is_constant and dropout.constant == 0):
             return Purity("random")
     if op.name in ("batch_norm", "instance_norm"):
         mean = arguments["running_mean"]
-        training = arguments.get("training", arguments.get("use_input_stats"))
-        if not (mean.is_constant and mean.constant is None) and (
-            training is None or training.constant is not False
-        ):
+        flag = arguments["training" if op.name == "batch_norm" else "use_input_stats"]
+        if not (mean.is_constant and mean.constant is None) and flag.constant is not False:
             return Purity("effect")
     return op.purity
 

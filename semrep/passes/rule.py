@@ -3,7 +3,9 @@
     rule(
         "sum-of-matmul",
         '''Sum over the columns of a product without forming the product. …''',
-        rewrite("sum(matmul($a, $b), dim=-1)", "matmul($a, sum($b, dim=-1))", where=[rank("$b", 2)]),
+        rewrite(
+            "sum(matmul($a, $b), dim=-1)", "matmul($a, sum($b, dim=-1))", where=[rank("$b", 2)]
+        ),
         contract=REASSOCIATES,
         example={"a": "f32(64, 512)", "b": "f32(512, 2048)"},
     )
@@ -51,6 +53,7 @@ class Rewrite:
     pattern: Apply
     replacement: Pattern
     where: tuple[Guard, ...]
+    screen: tuple[Guard, ...]
     computed: Mapping[str, Computed]
     needs: frozenset[str]
 
@@ -60,15 +63,20 @@ def rewrite(
     replacement: str,
     where: Guards = (),
     computed: Mapping[str, Computed] | None = None,
+    screen: Guards = (),
 ) -> Rewrite:
-    """Raises PatternError, and ValueError where the replacement uses an unbound metavariable."""
+    """where: guards whose failure is a refusal. screen: guards whose failure means that there
+    is nothing to see, and so no site.
+
+    Raises PatternError, and ValueError where the replacement uses an unbound metavariable.
+    """
     before, after = parse_pattern(pattern), parse_pattern(replacement)
     if not isinstance(before, Apply):
         raise ValueError(f"the pattern {pattern!r} has no operation")
     unbound = set(holes(after)) - set(holes(before)) - set(computed or {})
     if unbound:
         raise ValueError(f"{replacement!r} uses {sorted(unbound)}, which {pattern!r} does not bind")
-    return Rewrite(before, after, tuple(where), computed or {}, op_names(before))
+    return Rewrite(before, after, tuple(where), tuple(screen), computed or {}, op_names(before))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +117,7 @@ class Rule(Pass):
             if not _is_of_interest(module, unit):
                 continue
             # A layer's call names no operation: only the signature knows what it is.
-            if not observed and self.name not in unit.fact("rules", lambda u=unit: _written_in(u)):  # type: ignore[misc]
+            if not observed and self.name not in _rules_written_in(unit):
                 continue
             key = ("rule", self.name, module.environment.key, module.signature)
             for span in unit.fact(key, lambda u=unit: self._spans(module, u)):  # type: ignore[misc]
@@ -123,7 +131,7 @@ class Rule(Pass):
             for form in self.rewrites
             if form.needs <= names
             for value in graph.with_op(form.pattern.op.name)
-            if value.node is not None and next(match(form.pattern, value), None) is not None
+            if value.node is not None and _is_site(form, value, graph)
         }
         return tuple(sorted(found))
 
@@ -155,7 +163,8 @@ class Rule(Pass):
             for value in graph.with_op(form.pattern.op.name):
                 if value.node is not None and value.node.span == span:
                     for found in match(form.pattern, value):
-                        yield value, form, found
+                        if not any(guard(Found(found, graph)) for guard in form.screen):
+                            yield value, form, found
 
     def _try(
         self, module: Module, placed: Placed, graph: ValueGraph, form: Rewrite, found: Match
@@ -215,6 +224,13 @@ def rule(
     return made
 
 
+def _is_site(form: Rewrite, value: Value, graph: ValueGraph) -> bool:
+    return any(
+        not any(guard(Found(found, graph)) for guard in form.screen)
+        for found in match(form.pattern, value)
+    )
+
+
 def _progress(refusal: Refusal) -> int:
     """How late in the checks a refusal comes."""
     order = ("unknown-shape", "not-floating", "mixed-types")
@@ -241,6 +257,10 @@ def _is_of_interest(module: Module, unit: Unit) -> bool:
 
 
 _rules: list[Rule] = []
+
+
+def _rules_written_in(unit: Unit) -> frozenset[str]:
+    return unit.fact("rules", lambda: _written_in(unit))
 
 
 def _written_in(unit: Unit) -> frozenset[str]:

@@ -123,7 +123,9 @@ def same_shape(*names: str) -> Guard:
         if len(set(shapes)) == 1:
             return None
         text = " and ".join(map(str, (list(s) for s in shapes)))
-        return refusal("broadcast", f"shapes differ, so one is broadcast: {text}", found.value(names[0]))
+        return refusal(
+            "broadcast", f"shapes differ, so one is broadcast: {text}", found.value(names[0])
+        )
 
     return check
 
@@ -190,7 +192,8 @@ def unit_dims(name: str, dims: str) -> Guard:
             return refusal("dims", f"the dimensions of {describe(value)} are not known", value)
         for dim in along:
             if value.tensor.shape[dim] != 1:
-                message = f"{describe(value)} has size {value.tensor.shape[dim]} in dimension {dim}, not 1"
+                size = value.tensor.shape[dim]
+                message = f"{describe(value)} has size {size} in dimension {dim}, not 1"
                 return refusal("not-unit", message, value)
             if not is_structurally_unit(value, dim):
                 message = (
@@ -199,6 +202,20 @@ def unit_dims(name: str, dims: str) -> Guard:
                 )
                 return refusal("not-unit", message, value)
         return None
+
+    return check
+
+
+def may_be_unit(name: str, dims: str) -> Guard:
+    """Whether the sizes allow size 1 along these dimensions: a screen for `unit_dims`."""
+
+    def check(found: Found) -> Refusal | None:
+        value, along = found.value(name), found.dims(dims)
+        if value.tensor is None or along is None:
+            return None
+        if all(value.tensor.shape[d] == 1 for d in along):
+            return None
+        return refusal("not-unit", f"{describe(value)} has a size other than 1", value)
 
     return check
 
@@ -258,7 +275,8 @@ def floating(values: list[Value]) -> Refusal | None:
         if tensor is None:
             continue
         if not DType(tensor.dtype).is_floating:
-            message = f"{describe(value)} is {tensor.dtype}: the rewrite is for real floating-point arrays"
+            what = f"{describe(value)} is {tensor.dtype}"
+            message = f"{what}: the rewrite is for real floating-point arrays"
             return refusal("not-floating", message, value)
         dtypes.add(tensor.dtype)
     if len(dtypes) > 1:

@@ -111,7 +111,9 @@ class Rewriter:
         inside = {id(v) for v in self.match.interior}
         for value in self.match.interior:
             if not value.is_pure or value.is_in_place:
-                raise Refused(refusal("has-effects", f"{describe(value)} does more than give a value", value))
+                raise Refused(
+                    refusal("has-effects", f"{describe(value)} does more than give a value", value)
+                )
             if value.is_tainted:
                 message = "something is changed in the middle of this statement"
                 raise Refused(refusal("mutation", message, value))
@@ -137,7 +139,9 @@ class Rewriter:
         """Assignments that hold interior values, and nothing else needs once the root is gone."""
         root = self.match.root
         assert root.node is not None
-        candidates = [d for v in self.match.interior if v is not root for d in self.graph.definitions_of(v)]
+        candidates = [
+            d for v in self.match.interior if v is not root for d in self.graph.definitions_of(v)
+        ]
         gone = [root.node, *(d.statement for d in candidates)]
         for definition in candidates:
             for load in definition.loads:
@@ -158,14 +162,20 @@ class Rewriter:
         inside = {id(v) for v in self.match.interior}
         for value in self.match.interior:
             if value.node is None:
-                raise Refused(refusal("no-place", f"{describe(value)} has no expression of its own", root))
+                raise Refused(
+                    refusal("no-place", f"{describe(value)} has no expression of its own", root)
+                )
             in_root = value.node.is_inside(root.node)
             in_dead = value.statement is not None and id(value.statement) in statements
             if not in_root and not in_dead:
                 message = f"{describe(value)} is part of a statement that has to stay"
                 raise Refused(refusal("used-elsewhere", message, value))
         for value in self.graph:
-            if value.statement is None or id(value.statement) not in statements or id(value) in inside:
+            if (
+                value.statement is None
+                or id(value.statement) not in statements
+                or id(value) in inside
+            ):
                 continue
             if value.is_pure or value.kind in (CONSTANT, ATTRIBUTE, PARAMETER, TUPLE):
                 continue
@@ -184,7 +194,8 @@ class Rewriter:
         before = meta.tensors_in((root.type,))
         after = meta.tensors_in((found,))
         if [(t.dtype, t.shape) for t in before] != [(t.dtype, t.shape) for t in after]:
-            message = f"the result would be {', '.join(map(str, after))} instead of {', '.join(map(str, before))}"
+            new, old = (", ".join(map(str, types)) for types in (after, before))
+            message = f"the result would be {new} instead of {old}"
             raise Refused(refusal("type-changes", message, root))
 
     def _type(self, pattern: Pattern) -> Any:
@@ -238,7 +249,9 @@ class Rewriter:
             EXTERNAL in value.storage or bool(value.storage & graph.escaped)
         )
         if both_seen or shared & graph.mutated:
-            message = f"the result would share memory with {describe(value)}, and others can see that"
+            message = (
+                f"the result would share memory with {describe(value)}, and others can see that"
+            )
             raise Refused(refusal("may-alias", message, root))
 
     # -- cost -------------------------------------------------------------------------------
@@ -279,7 +292,11 @@ class Rewriter:
                 arguments[name] = argument.constant
             elif isinstance(argument, Hole) and argument.name in self.constants:
                 arguments[name] = self.constants[argument.name]
-            elif isinstance(argument, Hole) and not parameter.is_operand and self._is_default(argument, parameter.default):
+            elif (
+                isinstance(argument, Hole)
+                and not parameter.is_operand
+                and self._is_default(argument, parameter.default)
+            ):
                 arguments[name] = parameter.default
             else:
                 arguments[name] = self._write(argument)
@@ -306,18 +323,29 @@ class Rewriter:
                 continue
             if not self._reads_the_same(function):
                 continue
-            if all(self._stays(argument, value.arguments[name]) for name, argument in pattern.arguments[1:]):
+            if all(
+                self._stays(argument, value.arguments[name])
+                for name, argument in pattern.arguments[1:]
+            ):
                 return function.text
         return None
 
     def _stays(self, argument: Pattern, before: Value) -> bool:
         if isinstance(argument, Hole):
             return self.match.holes.get(argument.name) is before
-        return isinstance(argument, Literal) and before.is_constant and same_constant(argument.constant, before.constant)
+        return (
+            isinstance(argument, Literal)
+            and before.is_constant
+            and same_constant(argument.constant, before.constant)
+        )
 
     def _is_default(self, hole: Hole, default: Any) -> bool:
         value = self.match.holes[hole.name]
-        return value.kind == CONSTANT and type(value.constant) is type(default) and value.constant == default
+        return (
+            value.kind == CONSTANT
+            and type(value.constant) is type(default)
+            and value.constant == default
+        )
 
     def _name_of(self, path: str) -> str | None:
         return name_of_path(self.module.environment, self.unit, path)
@@ -334,7 +362,11 @@ class Rewriter:
             return Written(name)
         if value.kind == ATTRIBUTE and self._is_attribute_here(value):
             return Written(value.label)
-        if value.node is not None and value.node.is_inside(root_node) and self._reads_the_same(value.node):
+        if (
+            value.node is not None
+            and value.node.is_inside(root_node)
+            and self._reads_the_same(value.node)
+        ):
             self.kept.append(value.node)
             return Written(value.node.text, emit.binding_strength(value.node))
         if value.kind == TUPLE:
@@ -347,7 +379,9 @@ class Rewriter:
             for parameter in value.op.parameters:
                 argument = value.arguments[parameter.name]
                 plain = argument.kind == CONSTANT and argument.node is None
-                arguments[parameter.name] = argument.constant if plain else self._materialize(argument)
+                arguments[parameter.name] = (
+                    argument.constant if plain else self._materialize(argument)
+                )
             return spell(value.op, value.framework or "torch", arguments, self._name_of)
         if value.kind == OPAQUE and value.node is not None and self._is_pure_text(value):
             return Written(value.node.text, emit.binding_strength(value.node))
@@ -361,7 +395,8 @@ class Rewriter:
             return False
         parts = [v for v in self.graph if v.node is not None and v.node.is_inside(value.node)]
         return all(
-            (v.is_pure and not v.is_tainted) or v.kind in (CONSTANT, ATTRIBUTE, PARAMETER) for v in parts
+            (v.is_pure and not v.is_tainted) or v.kind in (CONSTANT, ATTRIBUTE, PARAMETER)
+            for v in parts
         )
 
     def _is_attribute_here(self, value: Value) -> bool:
@@ -433,23 +468,32 @@ class Rewriter:
                 continue
             holders = [k for k in self.kept if value.node.is_inside(k)]
             if len(holders) != 1:
-                message = f"{describe(value)} may have effects, and would be evaluated {len(holders)} times"
+                times = len(holders)
+                message = f"{describe(value)} may have effects, and would run {times} times"
                 raise Refused(refusal("has-effects", message, value))
         impure = [k for k in self.kept if any(
             v.node is not None and v.node.is_inside(k) and not v.is_pure and v.kind in (OP, OPAQUE)
             for v in self.graph)]  # fmt: skip
         if [k.start for k in impure] != sorted(k.start for k in impure):
-            raise Refused(refusal("has-effects", "effects would happen in another order", self.match.root))
+            raise Refused(
+                refusal("has-effects", "effects would happen in another order", self.match.root)
+            )
         for comment in root.find("comment"):
             if not any(comment.is_inside(k) for k in self.kept):
                 raise Refused(Refusal("comment", "a comment would be lost", comment.span))
 
     def _edits(self, root: Node, written: Written) -> list[Edit]:
-        edits = [emit.delete_statement(self.unit, s) for s in _distinct([d.statement for d in self.dead])]
+        edits = [
+            emit.delete_statement(self.unit, s) for s in _distinct([d.statement for d in self.dead])
+        ]
         statement = self.match.root.statement
         assert statement is not None
         target = _single_target(statement, root)
-        if target is not None and target.text == written.text and not emit.is_only_statement(statement):
+        if (
+            target is not None
+            and target.text == written.text
+            and not emit.is_only_statement(statement)
+        ):
             return [*edits, emit.delete_statement(self.unit, statement)]
         return [*edits, emit.replace(root, written.text, written.precedence)]
 
@@ -510,4 +554,3 @@ def name_of_path(names: ModuleNames, unit: Unit, path: str) -> str | None:
             longest = len(found.path)
             best = found.name + path[len(found.path) :]
     return best
-

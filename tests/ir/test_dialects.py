@@ -83,7 +83,9 @@ def _kind(argument: object) -> str:
     return SEQUENCE if isinstance(argument, (tuple, list)) else SCALAR
 
 
-def _bound(path: str, *positional: object, **keywords: object) -> tuple[str, dict[str, object]] | None:
+def _bound(
+    path: str, *positional: object, **keywords: object
+) -> tuple[str, dict[str, object]] | None:
     found = bind(resolve(path), None, positional, keywords, _kind)
     if found is None:
         return None
@@ -159,9 +161,14 @@ def test_expressions_are_written_in_the_surrounding_framework() -> None:
         return None
 
     x, y = Written("x"), Written("a + b", 12)
-    assert spell(op_named("sum"), "torch", {"input": y, "dim": 1}, name_of).text == "(a + b).sum(dim=1)"
+    assert (
+        spell(op_named("sum"), "torch", {"input": y, "dim": 1}, name_of).text
+        == "(a + b).sum(dim=1)"
+    )
     assert spell(op_named("sum"), "numpy", {"input": x, "dim": 1}, name_of).text == "x.sum(axis=1)"
-    assert spell(op_named("matmul"), "torch", {"input": x, "other": y}, name_of).text == "x @ (a + b)"
+    assert (
+        spell(op_named("matmul"), "torch", {"input": x, "other": y}, name_of).text == "x @ (a + b)"
+    )
     assert spell(op_named("relu"), "torch", {"input": x}, name_of).text == "t.relu(x)"
     assert spell(op_named("mish"), "torch", {"input": x}, name_of).text == "F.mish(x)"
     assert spell(op_named("exp"), "jax", {"input": x}, name_of).text == "jnp.exp(x)"
@@ -181,7 +188,9 @@ def test_operators_written_and_read_back_mean_the_same() -> None:
             return Written(node.id)
         assert isinstance(node, ast.BinOp)
         op = op_named(names[type(node.op)])
-        operands = dict(zip((p.name for p in op.operands), (write(node.left), write(node.right)), strict=True))
+        operands = dict(
+            zip((p.name for p in op.operands), (write(node.left), write(node.right)), strict=True)
+        )
         return spell(op, "torch", operands, lambda path: None)
 
     for text in ("a - (b - c)", "(a - b) - c", "a / (b * c)", "(a + b) * c", "a ** b ** c",

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (programs on one line)
 """Patterns over the value graph."""
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def test_a_dimension_of_unknown_rank_is_a_doubt() -> None:
 
 def test_commutative_operations_match_both_ways() -> None:
     assert _fits("mul($x, sigmoid($x))", _result("return torch.sigmoid(a) * a"))
-    assert _fits("mul($x, sigmoid($x))", _result("return a * a.sigmoid()", "f(a: f32[4], b: f32[4])"))
+    assert _fits(
+        "mul($x, sigmoid($x))", _result("return a * a.sigmoid()", "f(a: f32[4], b: f32[4])")
+    )
     assert not _fits("sub($x, sigmoid($x))", _result("return torch.sigmoid(a) - a"))
     assert _fits("$x * $c + $x", _result("return b + 2 * b", "f(a: f32[4], b: f32[4])"))
 
@@ -83,7 +86,8 @@ def test_constants_and_subscripts() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["summ($a)", "sum(a)", "sum($a, axis=1)", "matmul($a)", "lambda: $a", "sum($a", "relu($a, 1)"]
+    "text",
+    ["summ($a)", "sum(a)", "sum($a, axis=1)", "matmul($a)", "lambda: $a", "sum($a", "relu($a, 1)"],
 )
 def test_what_is_no_pattern_says_so(text: str) -> None:
     with pytest.raises(PatternError):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (programs on one line)
 """The value graph: what names stand for, and what changes that."""
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def test_tuple_assignment_and_unpacking() -> None:
 def test_a_name_may_stand_for_a_value_only_while_it_means_it() -> None:
     graph = _graph("x = a @ b\ny = x\nx = x + 1\nreturn x")
     product = graph.with_op("matmul")[0]
-    statements = [s for s in graph.unit.nodes("block")[0].operands]
+    statements = graph.unit.nodes("block")[0].operands
     at_end = graph.before(statements[-1])
     assert at_end is not None and at_end.name_of(product) == "y"
     first = graph.definitions[0]
@@ -85,12 +86,18 @@ def test_branches_make_names_opaque_where_they_differ() -> None:
 
 
 def test_loops_make_what_they_assign_opaque_inside_and_after() -> None:
-    graph = _graph("x = a + 1\ny = a + 2\nfor i in range(3):\n    x = x * 2\n    z = y\nreturn x, z, y", None)
+    graph = _graph(
+        "x = a + 1\ny = a + 2\nfor i in range(3):\n    x = x * 2\n    z = y\nreturn x, z, y", None
+    )
     inside = graph.with_op("mul")[0]
     assert inside.arguments["input"].kind == OPAQUE
     assert _loaded(graph, "x").kind == OPAQUE and _loaded(graph, "y").op_name == "add"
     assert inside.region and not graph.with_op("add")[0].region
-    assert all(d.is_pinned for d in graph.definitions if d.name == "x" and d.statement.parent.parent.kind == "for_statement")  # type: ignore[union-attr]
+    assert all(
+        d.is_pinned
+        for d in graph.definitions
+        if d.name == "x" and d.statement.parent.parent.kind == "for_statement"
+    )  # type: ignore[union-attr]
 
 
 def test_mutation_reaches_every_alias() -> None:

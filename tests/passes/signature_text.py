@@ -98,8 +98,8 @@ def _attributes(members: dict[str, ast.expr]) -> tuple[tuple[str, ValueType], ..
         return ()
     from semrep.verify import observe
 
-    data = {"arguments": [], "attributes": observe._attributes(_module(members)), "results": []}
-    return observe.read_signature("", data).attributes
+    observed = observe._attributes(_module(members))
+    return tuple((name, observe._read(fact)) for name, fact in observed)
 
 
 def _module(members: dict[str, ast.expr]) -> Any:

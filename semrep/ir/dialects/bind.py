@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from semrep.ir.dialects.op import METHOD, PROPERTY, REQUIRED, Spelling, SpelledParameter
+from semrep.ir.dialects.op import METHOD, PROPERTY, REQUIRED, SpelledParameter, Spelling
 
 A = TypeVar("A")
 
@@ -127,8 +127,6 @@ def _kinds_fit(bound: Bound[A], kind_of: Callable[[A], str]) -> tuple[bool, bool
             continue
         if kind == UNKNOWN:
             doubt = doubt or not (parameter.is_operand and parameter.name == "input")
-        elif parameter.is_tensor and kind != TENSOR:
-            return False, False
-        elif not parameter.is_operand and kind == TENSOR:
+        elif parameter.is_tensor and kind != TENSOR or not parameter.is_operand and kind == TENSOR:
             return False, False
     return True, doubt

@@ -1,10 +1,11 @@
+# ruff: noqa: E501 (one spelling, one line)
 """The table of operations and their spellings, filled by the family files at first use."""
 
 from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from semrep.ir.dialects.op import (
@@ -101,13 +102,17 @@ def spell_also(made: Op, text: str) -> None:
         _of_op.setdefault(made.name, []).append(path)
 
 
-def unary(name: str, *spellings: str, cost: str = TRANSCENDENTAL, monotone: str = "", reference: str = "") -> Op:
+def unary(
+    name: str, *spellings: str, cost: str = TRANSCENDENTAL, monotone: str = "", reference: str = ""
+) -> Op:
     """An elementwise function of one array: spellings are bare paths ("np.exp")."""
     lines = [f"{path}(input, /)" for path in spellings]
     return op(name, "input, /", *lines, cost=cost, elementwise=True, monotone=monotone, reference=reference)  # fmt: skip
 
 
-def layer(path: str, op_name: str, requires: dict[str, Any] | None = None, **arguments: Any) -> None:
+def layer(
+    path: str, op_name: str, requires: Mapping[str, Any] | None = None, **arguments: Any
+) -> None:
     """Add a layer class. `.name` stands for the layer's own attribute."""
     full = _unabbreviated(path)
     _layers[full] = Layer(full, _ops[op_name], arguments, requires or {})
@@ -170,7 +175,9 @@ def method_names() -> frozenset[str]:
 def spellings_of(op_name: str) -> tuple[Spelling, ...]:
     """All spellings of an op, the preferred ones first."""
     _load()
-    return tuple(s for path in _of_op.get(op_name, ()) for s in _parsed(path) if s.op.name == op_name)
+    return tuple(
+        s for path in _of_op.get(op_name, ()) for s in _parsed(path) if s.op.name == op_name
+    )
 
 
 def layer_named(path: str) -> Layer | None:

@@ -20,9 +20,7 @@ Argument = Any
 """A TensorType, a Python constant (DType included), or a tuple of arguments."""
 
 
-def infer(
-    op: Op, operands: tuple[Argument, ...], attributes: Mapping[str, Argument]
-) -> Any | None:
+def infer(op: Op, operands: tuple[Argument, ...], attributes: Mapping[str, Argument]) -> Any | None:
     """The type of the result: a TensorType, a Python constant (a shape, a size), or a tuple of
     these. None where the reference rejects the arguments or nothing is certain."""
     key = (op.name, operands, tuple(sorted(attributes.items())))

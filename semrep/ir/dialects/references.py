@@ -147,7 +147,9 @@ def getitem(x: Any, index: Any) -> Any:
     return operator.getitem(x, index)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None) -> Any:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, dtype: Any = None, device: Any = None
+) -> Any:
     import torch
 
     if end is None:

@@ -75,7 +75,9 @@ def _rank(spelling: Spelling, op: Op) -> int:
 
 def _operator(op: Op, arguments: Mapping[str, Any]) -> Written | None:
     if any(
-        p.name in arguments and arguments[p.name] != p.default for p in op.parameters if not p.is_operand
+        p.name in arguments and arguments[p.name] != p.default
+        for p in op.parameters
+        if not p.is_operand
     ):
         return None
     names = [p.name for p in op.operands]
@@ -98,8 +100,8 @@ def _apply(spelling: Spelling, arguments: Mapping[str, Any], name_of: NameOf) ->
     op = spelling.op
     todo = {}
     for name, value in arguments.items():
-        parameter = op.parameter(name)
-        if parameter is not None and parameter.is_operand and value is None and name != "input":
+        canonical = op.parameter(name)
+        if canonical is not None and canonical.is_operand and value is None and name != "input":
             continue  # an optional operand that is absent
         todo[name] = value
     parameters = list(spelling.parameters)
@@ -129,7 +131,11 @@ def _apply(spelling: Spelling, arguments: Mapping[str, Any], name_of: NameOf) ->
             by_position = False
             continue
         value = todo.pop(parameter.means)
-        if not isinstance(value, Written) and value == parameter.default and type(value) is type(parameter.default):
+        if (
+            not isinstance(value, Written)
+            and value == parameter.default
+            and type(value) is type(parameter.default)
+        ):
             by_position = False
             continue
         canonical = op.parameter(parameter.means)
@@ -140,8 +146,10 @@ def _apply(spelling: Spelling, arguments: Mapping[str, Any], name_of: NameOf) ->
                 written.append(value.text)
             else:
                 written.extend(as_written(v, name_of).text for v in items)
-        elif by_position and parameter.positional and (
-            as_operand or not parameter.keyword or parameter.default is REQUIRED
+        elif (
+            by_position
+            and parameter.positional
+            and (as_operand or not parameter.keyword or parameter.default is REQUIRED)
         ):
             written.append(as_written(value, name_of).text)
         elif parameter.keyword:
@@ -156,7 +164,11 @@ def _apply(spelling: Spelling, arguments: Mapping[str, Any], name_of: NameOf) ->
 
 def _is_default(op: Op, name: str, value: Any) -> bool:
     parameter = op.parameter(name)
-    return parameter is not None and not isinstance(value, Written) and bool(parameter.default == value)
+    return (
+        parameter is not None
+        and not isinstance(value, Written)
+        and bool(parameter.default == value)
+    )
 
 
 def as_written(value: Any, name_of: NameOf | None) -> Written:
@@ -182,7 +194,9 @@ def _index(value: Any, name_of: NameOf) -> str:
     if isinstance(value, tuple):
         return ", ".join(_index(v, name_of) for v in value) + ("," if len(value) == 1 else "")
     if isinstance(value, slice):
-        parts = ["" if p is None else as_written(p, name_of).text for p in (value.start, value.stop)]
+        parts = [
+            "" if p is None else as_written(p, name_of).text for p in (value.start, value.stop)
+        ]
         step = "" if value.step is None else f":{as_written(value.step, name_of).text}"
         return ":".join(parts) + step
     return "..." if value is Ellipsis else as_written(value, name_of).text

@@ -15,7 +15,9 @@ def _swaps_last_two(found: Found) -> Refusal | None:
         rank_ = tensor.rank
         if dims == (*range(rank_ - 2), rank_ - 1, rank_ - 2):
             return None
-    return refusal("dims", "the keys are not transposed in their last two dimensions", found.match.root)
+    return refusal(
+        "dims", "the keys are not transposed in their last two dimensions", found.match.root
+    )
 
 
 def _no_broadcast(found: Found) -> Refusal | None:
@@ -24,7 +26,9 @@ def _no_broadcast(found: Found) -> Refusal | None:
         return None
     if query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
         return None
-    return refusal("broadcast", "queries, keys and values have different batch shapes", found.match.root)
+    return refusal(
+        "broadcast", "queries, keys and values have different batch shapes", found.match.root
+    )
 
 
 _GUARDS = [rank("$q", 3, 4), same_shape("$k", "$v"), _swaps_last_two, _no_broadcast]

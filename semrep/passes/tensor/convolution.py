@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (patterns stay on one line)
 """Convolutions: composed with what follows, or written as a cheaper kind."""
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ def _all_equal(count: int, **wanted: int) -> Guard:
         for name, value in wanted.items():
             given = sizes(found.constant(name), count)
             if given is None:
-                return refusal("not-constant", "a setting of the convolution is not known", found.value(name))
+                return refusal(
+                    "not-constant", "a setting of the convolution is not known", found.value(name)
+                )
             if set(given) != {value}:
                 message = f"a setting of the convolution is {short(given)}, not {value}"
                 return refusal("setting", message, found.value(name))
@@ -139,7 +142,9 @@ def _reach(count: int, dim: int) -> Callable[[Found], Any]:
         if weight is None:
             return unknown(found.value("$w"))
         if extra is None or stride is None:
-            return refusal("not-constant", "a setting of the convolution is not known", found.match.root)
+            return refusal(
+                "not-constant", "a setting of the convolution is not known", found.match.root
+            )
         reach = weight.shape[2 + dim] + extra[dim]
         return reach - 1 if stride[dim] == 1 else reach
 
@@ -169,16 +174,16 @@ def _strides(count: int, is_one: bool) -> Guard:
 def _average_forms(count: int) -> list[Rewrite]:
     spatial = tuple(range(2, 2 + count))
     dims = spatial if count > 1 else 2
-    inner = (
-        f"conv_transpose{count}d($x, $w, $b, stride=$s, padding=$p, output_padding=$o, groups=1, dilation=$i)"
-    )
+    inner = f"conv_transpose{count}d($x, $w, $b, stride=$s, padding=$p, output_padding=$o, groups=1, dilation=$i)"
     found = []
     for is_one in (True, False):
         lengths = [
             f"(shape($x)[{d}] + $e{d})" if is_one else f"((shape($x)[{d}] - 1) * $t{d} + $e{d})"
             for d in spatial
         ]
-        computed: dict[str, Callable[[Found], Any]] = {f"e{d}": _reach(count, d - 2) for d in spatial}
+        computed: dict[str, Callable[[Found], Any]] = {
+            f"e{d}": _reach(count, d - 2) for d in spatial
+        }
         if not is_one:
             computed |= {f"t{d}": _stride_of(count, d - 2) for d in spatial}
         kept = (

@@ -1,14 +1,15 @@
+# ruff: noqa: E501 (patterns stay on one line)
 """Elementwise arithmetic: activations by their names, clamps and scales merged."""
 
 from __future__ import annotations
 
 import math
 
+from semrep.ir.values import NOT_CONSTANT, OP
 from semrep.passes.base import Refusal
 from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE
 from semrep.passes.rule import rewrite, rule
 from semrep.passes.rule_guards import Found, constant, python_number, refusal
-from semrep.ir.values import NOT_CONSTANT, OP
 
 rule(
     "name-mish",
@@ -43,7 +44,9 @@ rule(
 
 def _near(target: float, wanted: str):  # type: ignore[no-untyped-def]
     return lambda name: constant(
-        name, lambda v: isinstance(v, (int, float)) and math.isclose(v, target, rel_tol=1e-6), wanted
+        name,
+        lambda v: isinstance(v, (int, float)) and math.isclose(v, target, rel_tol=1e-6),
+        wanted,
     )
 
 
@@ -81,7 +84,9 @@ def _limits(found: Found) -> tuple[float, float] | Refusal:
         value = found.value(name)
         given = value.constant
         if given is NOT_CONSTANT or value.kind == OP:
-            return refusal("not-constant", "a limit of the clamp is not a known constant", found.match.root)
+            return refusal(
+                "not-constant", "a limit of the clamp is not a known constant", found.match.root
+            )
         if given is None:
             given = default
         if not isinstance(given, (int, float)) or math.isnan(given):
@@ -89,7 +94,9 @@ def _limits(found: Found) -> tuple[float, float] | Refusal:
         numbers.append(given)
     a, b, c, d = numbers
     if a > b or c > d:
-        return refusal("empty-interval", "a lower limit lies above its upper limit", found.match.root)
+        return refusal(
+            "empty-interval", "a lower limit lies above its upper limit", found.match.root
+        )
     return min(max(a, c), d), min(max(b, c), d)
 
 
@@ -145,10 +152,18 @@ rule(
     Numerics:    reassociates; overflow and underflow can come at another magnitude.
     Refuses:     unknown-shape, not-a-number, used-elsewhere, not-floating.
     """,
-    rewrite("mul(mul($x, $a), $b)", "mul($x, $a * $b)", where=[python_number("$a"), python_number("$b")]),
-    rewrite("div(mul($x, $a), $b)", "mul($x, $a / $b)", where=[python_number("$a"), python_number("$b")]),
-    rewrite("mul(div($x, $a), $b)", "mul($x, $b / $a)", where=[python_number("$a"), python_number("$b")]),
-    rewrite("div(div($x, $a), $b)", "div($x, $a * $b)", where=[python_number("$a"), python_number("$b")]),
+    rewrite(
+        "mul(mul($x, $a), $b)", "mul($x, $a * $b)", where=[python_number("$a"), python_number("$b")]
+    ),
+    rewrite(
+        "div(mul($x, $a), $b)", "mul($x, $a / $b)", where=[python_number("$a"), python_number("$b")]
+    ),
+    rewrite(
+        "mul(div($x, $a), $b)", "mul($x, $b / $a)", where=[python_number("$a"), python_number("$b")]
+    ),
+    rewrite(
+        "div(div($x, $a), $b)", "div($x, $a * $b)", where=[python_number("$a"), python_number("$b")]
+    ),
     contract=REASSOCIATES,
     example={"x": "f32(64, 256)", "a": 0.5, "b": 3.0},
 )
@@ -163,8 +178,16 @@ rule(
     Numerics:    reassociates.
     Refuses:     unknown-shape, not-a-number, used-elsewhere, not-faster, not-floating.
     """,
-    rewrite("mul(linear($x, $w, $b), $c)", "linear($x, mul($w, $c), mul($b, $c))", where=[python_number("$c")]),
-    rewrite("mul(linear($x, $w, None), $c)", "linear($x, mul($w, $c), None)", where=[python_number("$c")]),
+    rewrite(
+        "mul(linear($x, $w, $b), $c)",
+        "linear($x, mul($w, $c), mul($b, $c))",
+        where=[python_number("$c")],
+    ),
+    rewrite(
+        "mul(linear($x, $w, None), $c)",
+        "linear($x, mul($w, $c), None)",
+        where=[python_number("$c")],
+    ),
     contract=REASSOCIATES,
     example={"x": "f32(2048, 64)", "w": "f32(64, 64)", "b": "f32(64)", "c": 0.5},
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (patterns stay on one line)
 """Pooling: fewer windows, and less work before they are taken."""
 
 from __future__ import annotations
@@ -25,12 +26,16 @@ def short(values: tuple[int, ...]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else values
 
 
-def window(found: Found, kernel: str, stride: str, count: int) -> tuple[tuple[int, ...], tuple[int, ...]] | Refusal:
+def window(
+    found: Found, kernel: str, stride: str, count: int
+) -> tuple[tuple[int, ...], tuple[int, ...]] | Refusal:
     """Kernel and stride of a pooling, for each dimension."""
     size = sizes(found.constant(kernel), count)
     step = size if found.constant(stride) is None else sizes(found.constant(stride), count)
     if size is None or step is None:
-        return refusal("not-constant", "the pooling window is not a known constant", found.match.root)
+        return refusal(
+            "not-constant", "the pooling window is not a known constant", found.match.root
+        )
     return size, step
 
 
@@ -130,7 +135,9 @@ rule(
         [constant("$a", _is_number, _NUMBER), constant("$b", _is_number, _NUMBER)],
         ", min=$a, max=$b",
     ),
-    contract=REASSOCIATES.assuming("gradients at exact ties may go to another of the tied elements"),
+    contract=REASSOCIATES.assuming(
+        "gradients at exact ties may go to another of the tied elements"
+    ),
     example={"x": "f32(2, 3, 32, 32)", "k": 2, "s": 2, "p": 0, "i": 1, "m": False},
 )
 
@@ -169,11 +176,15 @@ def _pointwise(count: int) -> Guard:
             return unknown(found.value("$w"))
         if any(size != 1 for size in weight.shape[2:]):
             shape = "×".join(map(str, weight.shape[2:]))
-            return refusal("kernel", f"the kernel is {shape}, not 1 in each dimension", found.value("$w"))
+            return refusal(
+                "kernel", f"the kernel is {shape}, not 1 in each dimension", found.value("$w")
+            )
         for name, wanted in (("$s", 1), ("$p", 0)):
             given = sizes(found.constant(name), count)
             if given is None or set(given) != {wanted}:
-                return refusal("stride", "the convolution has a stride or padding", found.value(name))
+                return refusal(
+                    "stride", "the convolution has a stride or padding", found.value(name)
+                )
         return None
 
     return check

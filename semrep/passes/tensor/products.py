@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (patterns stay on one line)
 """Reductions of products: reduce the weights first, and the large product is never formed.
 
 Weights are reduced in each call, which is right under training too; folding them once is
@@ -31,7 +32,9 @@ for _reduction, _doing in (("sum", "Sum"), ("mean", "Average")):
             f"matmul($a, {_reduction}($b, dim=-1, keepdim=True))",
             where=[rank("$b", 2)],
         ),
-        rewrite(f"{_reduction}(linear($x, $w, None), dim=-1)", f"matmul($x, {_reduction}($w, dim=0))"),
+        rewrite(
+            f"{_reduction}(linear($x, $w, None), dim=-1)", f"matmul($x, {_reduction}($w, dim=0))"
+        ),
         rewrite(
             f"{_reduction}(linear($x, $w, $b), dim=-1)",
             f"matmul($x, {_reduction}($w, dim=0)) + {_reduction}($b)",

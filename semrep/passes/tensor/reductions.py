@@ -5,7 +5,7 @@ from __future__ import annotations
 from semrep.passes.base import Refusal
 from semrep.passes.contract import BITWISE, REASSOCIATES
 from semrep.passes.rule import rewrite, rule
-from semrep.passes.rule_guards import Found, python_number, refusal, unit_dims, unknown
+from semrep.passes.rule_guards import Found, may_be_unit, python_number, refusal, unit_dims, unknown
 
 _SQUEEZE = {"e": lambda found: _one(found, "d")}
 
@@ -32,15 +32,19 @@ rule(
         form
         for op in ("max", "min")
         for form in (
-            rewrite(f"{op}_dim($x, dim=$d, keepdim=True)[0]", "$x", where=[unit_dims("$x", "$d")]),
-            rewrite(f"a{op}($x, dim=$d, keepdim=True)", "$x", where=[unit_dims("$x", "$d")]),
+            rewrite(f"{op}_dim($x, dim=$d, keepdim=True)[0]", "$x", where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")]),
+            rewrite(f"a{op}($x, dim=$d, keepdim=True)", "$x", where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")]),
             rewrite(
                 f"{op}_dim($x, dim=$d)[0]", "squeeze($x, dim=$e)",
-                where=[unit_dims("$x", "$d")], computed=_SQUEEZE,
+                where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")], computed=_SQUEEZE,
             ),
             rewrite(
                 f"a{op}($x, dim=$d)", "squeeze($x, dim=$e)",
-                where=[unit_dims("$x", "$d")], computed=_SQUEEZE,
+                where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")], computed=_SQUEEZE,
             ),
         )
     ),
@@ -61,10 +65,12 @@ rule(
         form
         for op in ("sum", "mean", "logsumexp", "prod")
         for form in (
-            rewrite(f"{op}($x, dim=$d, keepdim=True)", "$x", where=[unit_dims("$x", "$d")]),
+            rewrite(f"{op}($x, dim=$d, keepdim=True)", "$x", where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")]),
             rewrite(
                 f"{op}($x, dim=$d)", "squeeze($x, dim=$e)",
-                where=[unit_dims("$x", "$d")], computed=_SQUEEZE,
+                where=[unit_dims("$x", "$d")],
+                screen=[may_be_unit("$x", "$d")], computed=_SQUEEZE,
             ),
         )
     ),
@@ -105,7 +111,9 @@ rule(
         form
         for op in ("sum", "mean", "amax", "amin")
         for form in (
-            rewrite(f"{op}({op}($x, dim=$a), dim=$b)", f"{op}($x, dim=$d)", computed={"d": _merged}),
+            rewrite(
+                f"{op}({op}($x, dim=$a), dim=$b)", f"{op}($x, dim=$d)", computed={"d": _merged}
+            ),
             rewrite(
                 f"{op}({op}($x, dim=$a, keepdim=True), dim=$b, keepdim=True)",
                 f"{op}($x, dim=$d, keepdim=True)",
@@ -147,7 +155,9 @@ def _one_for_each(found: Found) -> Refusal | None:
         return unknown(found.value("$x"))
     if vector.rank == 1 and array.rank >= 1 and vector.shape[0] == array.shape[-1]:
         return None
-    return refusal("broadcast", "the added array has another shape than the last dimension", found.value("$p"))
+    return refusal(
+        "broadcast", "the added array has another shape than the last dimension", found.value("$p")
+    )
 
 
 rule(
