@@ -3,6 +3,7 @@
 from semrep.cost.counters import Counters, NotCounted, count
 from semrep.cost.estimate import Estimate, TrafficEstimate, estimate
 from semrep.cost.measurement import Measurement, NotMeasured, measure
+from semrep.cost.operations import modelled_seconds
 
 __all__ = [
     "Counters",
@@ -14,4 +15,5 @@ __all__ = [
     "count",
     "estimate",
     "measure",
+    "modelled_seconds",
 ]

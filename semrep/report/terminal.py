@@ -32,12 +32,14 @@ def _summary(result: Result) -> Iterator[str]:
         width = max(len(s.site.pass_spec) for s in result.trace.steps)
         for number, step in enumerate(result.trace.steps, 1):
             old, new = _heart(step)
-            yield f"  {number:2}  {step.site.pass_spec:<{width}}  {old} → {new}   {step.contract}"
+            yield f"  {number:2}  {step.site.pass_spec:<{width}}  {old} → {new}   {step.contract.numerics}"
     yield ""
     if result.verdict is not None:
         yield f"  verified   {result.verdict}"
     if result.cost is not None:
         yield f"  measured   {result.cost.describe()}"
+    if result.contract.assumes:
+        yield f"  assumes    {'; '.join(sorted(result.contract.assumes))}"
     if result.status is not Status.VERIFIED:
         yield f"  {result.status!s:<9}  {result.note}"
     if isinstance(harness, NoHarness):

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from semrep.cost import NotCounted, NotMeasured, estimate, measure
+from semrep.cost import NotCounted, NotMeasured, estimate, measure, modelled_seconds
 from semrep.ir.module import Module
 from semrep.passes.contract import Contract
 from semrep.search.evaluation import Cost, Decision, Judgement
@@ -16,6 +16,8 @@ from semrep.verify import Baseline, Different, Inconclusive, Verifier
 # A simplification may be kept where time cannot tell it from what it replaces.
 _SIMPLIFIES = frozenset({"tensor", "triton"})
 _NOT_SLOWER = 0.97
+# Less than this is no reason to touch anybody's code.
+_WORTH_IT = 1.02
 
 
 class Goal(enum.Enum):
@@ -56,6 +58,11 @@ class SizeCost:
         return {"kind": "size", "before": self.before, "after": self.after, "ratio": self.ratio}
 
 
+def _is_modelled_cheaper(base: Module, candidate: Module) -> bool:
+    before, after = modelled_seconds(base), modelled_seconds(candidate)
+    return before is not None and after is not None and after * _WORTH_IT < before
+
+
 class DifferentialEvaluator:
     """Verifies every candidate against the original, and costs it against its base.
 
@@ -78,13 +85,18 @@ class DifferentialEvaluator:
         cost = self.cost(base, move.after)
         if isinstance(cost, str):
             return Judgement(Decision.INCONCLUSIVE, cost, verdict)
-        if cost.faster:
+        if cost.faster and cost.ratio >= _WORTH_IT:
             return Judgement(Decision.ACCEPTED, cost.describe(), verdict, cost)
         if cost.slower:
             return Judgement(Decision.SLOWER, cost.describe(), verdict, cost)
-        shorter = len(move.after.source) < len(base.source)
-        if shorter and move.pass_.family in _SIMPLIFIES and cost.ratio >= _NOT_SLOWER:
-            return Judgement(Decision.ACCEPTED, f"simpler; {cost.describe()}", verdict, cost)
+        if move.pass_.family in _SIMPLIFIES and not cost.slower:
+            if len(move.after.source) < len(base.source) and cost.ratio >= _NOT_SLOWER:
+                return Judgement(Decision.ACCEPTED, f"simpler; {cost.describe()}", verdict, cost)
+            if _is_modelled_cheaper(base, move.after):
+                # Noise hides small gains, and what this step makes possible may be large.
+                # The final measurement decides about all steps together.
+                reason = f"modelled to be cheaper; {cost.describe()}"
+                return Judgement(Decision.ACCEPTED, reason, verdict, cost)
         return Judgement(Decision.NO_GAIN, cost.describe(), verdict, cost)
 
     def cost(self, base: Module, candidate: Module) -> Cost | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from semrep.cost import modelled_seconds
 from semrep.ir.module import Module
 from semrep.search.moves import Move
 
@@ -25,17 +26,19 @@ _ORDER = {"tensor": 0, "triton": 1, "cuda": 1, "loop": 2, "scalar": 3, "canonica
 
 
 class FixedOrder:
-    """By family, then by the size of the code that a move takes away, then by place."""
+    """By family, then by modelled time where the value graph gives one, then by the size of
+    the code that a move takes away, then by place."""
 
     name = "fixed-order"
 
     def rank(self, module: Module, moves: Sequence[Move]) -> list[Move]:
-        return sorted(
-            moves,
-            key=lambda m: (
-                _ORDER.get(m.pass_.family, 5),
-                len(m.after.source) - len(module.source),
-                m.step.site.span,
-                str(m.pass_),
-            ),
-        )
+        def key(move: Move) -> tuple[object, ...]:
+            return (
+                _ORDER.get(move.pass_.family, 5),
+                modelled_seconds(move.after) or 0.0,
+                len(move.after.source) - len(module.source),
+                move.step.site.span,
+                str(move.pass_),
+            )
+
+        return sorted(moves, key=key)

@@ -45,6 +45,7 @@ def observe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
         return {"error": raised_record(error)}
     results = result if isinstance(result, (tuple, list)) else (result,)
     return {
+        "body": _body(function),
         "arguments": before,
         "attributes": attributes,
         "results": [_type(value) for value in results],
@@ -54,7 +55,7 @@ def observe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
 def read_signature(entry: str, data: Mapping[str, Any]) -> Signature:
     """The signature from what `observe` sent."""
     return Signature(
-        entry=entry,
+        entry=data["body"] or entry,
         arguments=tuple((name, _read(value)) for name, value in data["arguments"]),
         attributes=tuple((name, _read(value)) for name, value in data["attributes"]),
         results=tuple(_read(value) for value in data["results"]),
@@ -74,6 +75,22 @@ def _read(data: Mapping[str, Any]) -> ValueType:
         fields["config"] = tuple((name, value) for name, value in fields["config"])
         return LayerType(**fields)
     return OtherType(**fields)
+
+
+def _body(function: Callable[..., Any]) -> str | None:
+    """Qualified name of the function whose body runs: "Model.forward" for a model; None where
+    the callable does not tell."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(function, torch.nn.Module):
+        function = function.forward
+    elif torch is not None and getattr(function, "__name__", "") == "apply":
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+            function = owner.forward
+    elif not inspect.isroutine(function) and hasattr(type(function), "__call__"):
+        function = type(function).__call__
+    name = getattr(inspect.unwrap(function), "__qualname__", None)
+    return name if name and "<locals>" not in name else None
 
 
 def _bound_names(
