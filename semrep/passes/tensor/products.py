@@ -11,45 +11,45 @@ from semrep.passes.contract import REASSOCIATES
 from semrep.passes.rule import rewrite, rule
 from semrep.passes.rule_guards import rank, same_shape
 
-for _reduction, _doing in (("sum", "Sum"), ("mean", "Average")):
-    rule(
-        f"{_reduction}-of-product",
-        f"""{_doing} over the columns of a product without forming the product.
+rule(
+    "sum-of-product",
+    """Sum, or average, over the columns of a product without forming the product.
 
-        Rewrite:     {_reduction}(a @ b, -1)   -->   a @ {_reduction}(b, -1)
-        Legal when:  b is a matrix (or the weight of a linear layer), the reduction is over the
-                     last dimension alone, and the product is used nowhere else.
-        Numerics:    reassociates; gradients are the same sums.
-        Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
-        """,
-        rewrite(
-            f"{_reduction}(matmul($a, $b), dim=-1)",
-            f"matmul($a, {_reduction}($b, dim=-1))",
-            where=[rank("$b", 2)],
-        ),
-        rewrite(
-            f"{_reduction}(matmul($a, $b), dim=-1, keepdim=True)",
-            f"matmul($a, {_reduction}($b, dim=-1, keepdim=True))",
-            where=[rank("$b", 2)],
-        ),
-        rewrite(
-            f"{_reduction}(linear($x, $w, None), dim=-1)", f"matmul($x, {_reduction}($w, dim=0))"
-        ),
-        rewrite(
-            f"{_reduction}(linear($x, $w, $b), dim=-1)",
-            f"matmul($x, {_reduction}($w, dim=0)) + {_reduction}($b)",
-        ),
-        rewrite(
-            f"{_reduction}(linear($x, $w, None), dim=-1, keepdim=True)",
-            f"linear($x, {_reduction}($w, dim=0, keepdim=True), None)",
-        ),
-        rewrite(
-            f"{_reduction}(linear($x, $w, $b), dim=-1, keepdim=True)",
-            f"linear($x, {_reduction}($w, dim=0, keepdim=True), {_reduction}($b, dim=0, keepdim=True))",
-        ),
-        contract=REASSOCIATES,
-        example={"a": "f32(64, 256)", "b": "f32(256, 512)"},
-    )
+    Rewrite:     (a @ b).sum(-1)   -->   a @ b.sum(-1);   the same with mean
+    Legal when:  b is a matrix (or the weight of a linear layer), the reduction is over the
+                 last dimension alone, and the product is used nowhere else.
+    Numerics:    reassociates; gradients are the same sums.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-floating.
+    """,
+    *(
+        form
+        for op in ("sum", "mean")
+        for form in (
+            rewrite(
+                f"{op}(matmul($a, $b), dim=-1)",
+                f"matmul($a, {op}($b, dim=-1))",
+                where=[rank("$b", 2)],
+            ),
+            rewrite(
+                f"{op}(matmul($a, $b), dim=-1, keepdim=True)",
+                f"matmul($a, {op}($b, dim=-1, keepdim=True))",
+                where=[rank("$b", 2)],
+            ),
+            rewrite(f"{op}(linear($x, $w, None), dim=-1)", f"matmul($x, {op}($w, dim=0))"),
+            rewrite(f"{op}(linear($x, $w, $b), dim=-1)", f"matmul($x, {op}($w, dim=0)) + {op}($b)"),
+            rewrite(
+                f"{op}(linear($x, $w, None), dim=-1, keepdim=True)",
+                f"linear($x, {op}($w, dim=0, keepdim=True), None)",
+            ),
+            rewrite(
+                f"{op}(linear($x, $w, $b), dim=-1, keepdim=True)",
+                f"linear($x, {op}($w, dim=0, keepdim=True), {op}($b, dim=0, keepdim=True))",
+            ),
+        )
+    ),
+    contract=REASSOCIATES,
+    example={"a": "f32(64, 256)", "b": "f32(256, 512)"},
+)
 
 rule(
     "total-of-product",
@@ -105,7 +105,7 @@ rule(
     rewrite(
         "matmul($a, matmul($b, $c))",
         "matmul(matmul($a, $b), $c)",
-        where=[rank("$a", 1, 2), rank("$b", 2), rank("$c", 2)],
+        where=[rank("$a", 1, 2), rank("$b", 2), rank("$c", 1, 2)],
     ),
     contract=REASSOCIATES,
     example={"a": "f32(512, 512)", "b": "f32(512, 512)", "c": "f32(512)"},
