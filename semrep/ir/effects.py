@@ -111,10 +111,6 @@ class Facts:
         self.function = function
         self.environment: Environment = module.environment
         self.scopes: ScopeTree = scopes(unit)
-        signature = module.signature
-        if signature is not None and signature.entry != unit.qualified_name:
-            signature = None
-        self.signature = signature
         self.is_triton = is_triton_kernel(unit, function, module.environment)
 
     @property
@@ -123,7 +119,7 @@ class Facts:
 
     @property
     def types(self) -> TypeFacts:
-        return type_facts(self.unit, self.environment, self.function, self.signature)
+        return type_facts(self.unit, self.environment, self.function)
 
     def path_of(self, node: Node) -> str | None:
         return self.environment.path_of(self.unit, node)
@@ -673,6 +669,6 @@ def facts(module: Module, unit: Unit, node: Node) -> Facts:
     while function is not None and function.kind != "function_definition":
         function = function.parent
     function = function or unit.root
-    key = ("facts", id(function), module.environment.key, module.signature)
+    key = ("facts", id(function), module.environment.key)
     target = function
     return unit.fact(key, lambda: Facts(module, unit, target))

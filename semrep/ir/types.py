@@ -1,6 +1,7 @@
 """Which of Python's own types a value must have, proven from the code alone.
 
-Annotations prove nothing in Python and are not used. What is not proven is unknown (None).
+Annotations prove nothing in Python, and what one run was called with proves nothing about the
+next, so neither is used. What is not proven is unknown (None).
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from semrep.ir.environment import Environment
 from semrep.ir.flow import UNBOUND, Flow, flow
 from semrep.ir.scopes import scopes
-from semrep.ir.signature import ScalarType, Signature
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 
@@ -48,13 +48,10 @@ _RESULTS_ON_SCALARS = {
 class TypeFacts:
     """Types of the expressions in one function. Flow-sensitive; loops reach a fixed point."""
 
-    def __init__(
-        self, unit: Unit, environment: Environment, flow: Flow, signature: Signature | None
-    ) -> None:
+    def __init__(self, unit: Unit, environment: Environment, flow: Flow) -> None:
         self._unit = unit
         self._environment = environment
         self._flow = flow
-        self._signature = signature
         self._scopes = scopes(unit)
         self._stores: dict[int, Types | None] = {}
         self._solve()
@@ -232,10 +229,6 @@ class TypeFacts:
             return frozenset({"tuple"})
         if parent is not None and parent.kind == "dictionary_splat_pattern":
             return frozenset({"dict"})
-        if self._signature is not None:
-            fact = self._signature.of(store.text)
-            if isinstance(fact, ScalarType) and fact.name in SCALARS:
-                return frozenset({fact.name})
         return None
 
     def _stored(self, store: Node) -> Types | None:
@@ -311,11 +304,9 @@ _HANDLERS = {
 }
 
 
-def type_facts(
-    unit: Unit, environment: Environment, function: Node, signature: Signature | None = None
-) -> TypeFacts:
+def type_facts(unit: Unit, environment: Environment, function: Node) -> TypeFacts:
     """Types in a function of the unit (a `function_definition`, or a statement's root)."""
     return unit.fact(
-        ("types", id(function), environment.key, signature),
-        lambda: TypeFacts(unit, environment, flow(unit, function), signature),
+        ("types", id(function), environment.key),
+        lambda: TypeFacts(unit, environment, flow(unit, function)),
     )

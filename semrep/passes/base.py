@@ -154,9 +154,15 @@ class NodePass(Pass):
             node.span
             for kind in self.anchors
             for node in unit.by_kind.get(kind, ())
-            if self.matches(module, unit, node)
+            if self._matches(module, unit, node)
         }
         return tuple(sorted(found))
+
+    def _matches(self, module: Module, unit: Unit, node: Node) -> bool:
+        try:
+            return self.matches(module, unit, node)
+        except RecursionError:
+            return False  # nests deeper than can be followed: no place to act
 
     def rewrite(self, module: Module, site: Site) -> EditSet | Refusal:
         self.check(module, site)

@@ -87,7 +87,7 @@ def step(module: Module, pass_: Pass, site: Site) -> tuple[Module, Step] | Refus
     """Apply one pass at one site. An edit that changes nothing is the refusal `no-change`.
     Raises BrokenEdit where the result does not parse, ValueError for a foreign site."""
     started = time.perf_counter()
-    result = pass_.rewrite(module, site)
+    result = _rewrite(module, pass_, site)
     if isinstance(result, Refusal):
         return result
     after = module.apply(result)
@@ -97,6 +97,13 @@ def step(module: Module, pass_: Pass, site: Site) -> tuple[Module, Step] | Refus
         raise BrokenEdit(f"{site} does not parse after {result}")
     spent = time.perf_counter() - started
     return after, _record(module, after, pass_, site, result, spent)
+
+
+def _rewrite(module: Module, pass_: Pass, site: Site) -> EditSet | Refusal:
+    try:
+        return pass_.rewrite(module, site)
+    except RecursionError:
+        return Refusal("too-deep", "the code nests deeper than the analyses can follow")
 
 
 def _record(
@@ -226,7 +233,7 @@ class PassManager:
         started = time.perf_counter()
         chosen: list[tuple[Site, EditSet]] = []
         for site in pass_.sites(module):
-            result = pass_.rewrite(module, site)
+            result = _rewrite(module, pass_, site)
             if isinstance(result, Refusal):
                 missed[site.pass_spec, str(site.span), result.code] = Missed(site, result)
             elif not self._is_vetoed(module, site, result):
