@@ -37,4 +37,5 @@ def softmax(x):
 
 
 def semrep_inputs():
-    return (torch.randn(48, 1000),)
+    # The first is the one that counts; the second does not fit into one block.
+    return [(torch.randn(8, 1000),), (torch.randn(2, 1500),)]
