@@ -15,11 +15,7 @@ def unified(before: Module, after: Module, context: int = 3) -> str:
 
 
 def _split(text: str) -> list[str]:
-    return text.splitlines(keepends=True) if "\r" not in text else _split_at_lf(text)
-
-
-def _split_at_lf(text: str) -> list[str]:
-    # A carriage return stays part of its line, as in git.
+    """Lines as git has them: a carriage return, or a form feed, stays part of its line."""
     parts = text.split("\n")
     return [f"{p}\n" for p in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 

@@ -111,5 +111,5 @@ class AddElseAfterJump(NodePass):
         step = indent_of(unit, consequence.operands[0]).removeprefix(indent)
         start = line_start(first)
         moved = node.source[start : parent.end].decode("utf-8", "surrogateescape")
-        shifted = "".join(f"{step}{x}" if x.strip() else x for x in moved.splitlines(keepends=True))
+        shifted = "\n".join(f"{step}{x}" if x.strip() else x for x in moved.split("\n"))
         return [Edit(Span(start, parent.end), encode(f"{indent}else:{unit.newline}{shifted}"))]
