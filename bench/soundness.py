@@ -135,7 +135,9 @@ def _array_subject(rng: random.Random) -> Subject:
             return numpy.array([int(v) if abs(v) < 9 else 0 for v in values])
         return numpy.array(values, dtype=rng.choice(("float64", "float32")))
 
-    arguments = {n: tuple((array(), array()) for _ in range(_INPUTS)) for n in names}
+    arguments: dict[str, tuple[tuple[object, ...], ...]] = {
+        n: tuple((array(), array()) for _ in range(_INPUTS)) for n in names
+    }
     return Subject("arrays", ARRAY_SOURCE, tuple(names), arguments)
 
 

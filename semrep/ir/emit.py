@@ -102,7 +102,9 @@ def replace(node: Node, text: str, strength: int = PRIMARY) -> Edit:
     needed = needed_strength(node)
     is_number = text[:1].isdigit() and node.parent is not None and node.parent.kind == "attribute"
     breaks_line = "\n" in text and strength < PRIMARY and not is_inside_brackets(node)
-    text = f"({text})" if strength < needed or is_number or breaks_line else text
+    # A place that takes `a, b` without brackets takes no `a := b`.
+    is_bare_walrus = strength == NAMED and needed == SEQUENCE and not _is_bracketed(node)
+    text = f"({text})" if strength < needed or is_number or breaks_line or is_bare_walrus else text
     before = node.source[node.start - 1 : node.start] if node.start else b""
     after = node.source[node.end : node.end + 1]
     if _joins(before, text[:1]):
@@ -110,6 +112,10 @@ def replace(node: Node, text: str, strength: int = PRIMARY) -> Edit:
     if _joins(after, text[-1:]):
         text += " "
     return Edit(node.span, encode(text))
+
+
+def _is_bracketed(node: Node) -> bool:
+    return node.parent is not None and node.parent.kind == "parenthesized_expression"
 
 
 def with_brackets(node: Node) -> Node:
