@@ -10,7 +10,7 @@ Legal when:  the code cannot be reached; or it has no effect at all (proven from
              generators) has to stay.
 Numerics:    bitwise.
 Refuses:     has-effects, live, not-local, captured, dynamic-scope, lifetime, binds-name,
-             yields, shared-line, comment-lost, triton-kernel.
+             yields, shared-line, comment-lost.
 """
 
 from __future__ import annotations

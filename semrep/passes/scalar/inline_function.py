@@ -11,12 +11,12 @@ Refuses:     not-one-expression, decorated, signature-mismatch, recursive, name-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from semrep.ir.effects import NONE, Facts
-from semrep.ir.emit import binding_strength, bracketed, is_inside_fstring, needed_strength, replace
+from semrep.ir.emit import binding_strength, is_inside_fstring, replace
 from semrep.ir.module import Module
 from semrep.ir.scopes import INTROSPECTION, scopes
 from semrep.ir.text import Edit
@@ -24,6 +24,7 @@ from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.base import NodePass, Refusal, refuse
 from semrep.passes.registry import register
+from semrep.passes.scalar.substitution import in_order, substituted
 
 _BARRED = frozenset(
     {"lambda", "named_expression", "yield", "await", "list_comprehension", "set_comprehension",
@@ -102,7 +103,7 @@ class InlineFunction(NodePass):
                 return refuse("duplicates-work", f"{p!r} would be computed again", argument)
         places = {id(n): given[p] for p, found in uses.items() for n in found}
         outermost = places.get(id(result), result).unparenthesized
-        return [replace(node, _substituted(result, places), binding_strength(outermost))]
+        return [replace(node, substituted(result, places), binding_strength(outermost))]
 
 
 def _single_result(callee: Unit) -> Node | None:
@@ -182,59 +183,9 @@ def _calls_itself(module: Module, name: str) -> bool:
 def _loaded_first(facts: Facts, expression: Node, given: dict[str, Node]) -> list[str]:
     """Parameters that are loaded before the expression does anything that shows."""
     found: list[str] = []
-    for node in _in_order(expression):
+    for node in in_order(expression):
         if node is not None and node.text in given:
             found.append(node.text)
         elif node is None or not facts.environment.is_defined(node.text):
             break
     return found
-
-
-def _in_order(node: Node) -> Iterator[Node | None]:
-    """Names in the order of evaluation; None for any operation."""
-    node = node.unparenthesized
-    if node.kind == "identifier":
-        yield node
-    elif node.kind in ("binary_operator", "tuple", "list", "subscript", "argument_list"):
-        for operand in node.operands:
-            yield from _in_order(operand)
-        yield None
-    elif node.kind == "call" and node["arguments"].kind == "argument_list":
-        yield from _in_order(node["function"])
-        yield from _in_order(node["arguments"])
-    elif node.kind == "keyword_argument":
-        yield from _in_order(node["value"])
-    elif node.kind == "comparison_operator":
-        yield from _in_order(node.operands[0])
-        yield from _in_order(node.operands[1])
-        yield None
-    elif node.kind in ("attribute", "unary_operator", "boolean_operator"):
-        yield from _in_order(node.operands[0])
-        yield None
-    elif node.kind not in ("integer", "float", "true", "false", "none", "string"):
-        yield None
-
-
-def _substituted(result: Node, places: dict[int, Node]) -> str:
-    parts: list[str] = []
-    position = result.start
-    for use in result.find("identifier"):
-        argument = places.get(id(use))
-        if argument is None:
-            continue
-        inner = argument.unparenthesized
-        text = inner.text
-        is_number = text[:1].isdigit() and use.parent is not None and use.parent.kind == "attribute"
-        if is_number or "\n" in text and binding_strength(inner) < binding_strength(use):
-            text = f"({text})"
-        else:
-            text = bracketed(text, binding_strength(inner), _needed(result, use))
-        parts.append(result.source[position : use.start].decode("utf-8", "surrogateescape"))
-        parts.append(text)
-        position = use.end
-    parts.append(result.source[position : result.end].decode("utf-8", "surrogateescape"))
-    return "".join(parts)
-
-
-def _needed(result: Node, use: Node) -> int:
-    return 0 if use is result else needed_strength(use)
