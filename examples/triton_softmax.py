@@ -37,5 +37,5 @@ def softmax(x):
 
 
 def semrep_inputs():
-    # The first is the one that counts; the second does not fit into one block.
+    # Few rows, for kernels are interpreted here; the second example takes more than one block.
     return [(torch.randn(8, 1000),), (torch.randn(2, 1500),)]

@@ -2,15 +2,16 @@
 
 Rewrite:     for start in range(0, n, BLOCK): x = tl.load(row + start + i); m = …
              for start in range(0, n, BLOCK): x = tl.load(row + start + i); s += …
-             -->   if (n > 0) & (n <= BLOCK): start = 0; x = tl.load(…); m = …; s += …
-                   else: both loops as they were
+             -->   if (n > 0) & (n <= BLOCK): start = 0; x = tl.load(…); m = …; s += …; return
+                   both loops as they were
 Legal when:  the loops go through the same range, so that each runs exactly once under the
-             guard. The bodies then follow each other in the same order; a load is left out
-             where its address, mask and fill-in stand for the same values and nothing in
-             between may write there (semrep.passes.triton.aliasing). Accumulators that start
-             as Python numbers become the tensors that a loop would make of them.
+             guard. The bodies and all that follows them to the kernel's end then run in the
+             same order; a load is left out where its address, mask and fill-in stand for the
+             same values and nothing in between may write there (semrep.passes.triton.aliasing).
+             Accumulators that start as Python numbers become the tensors that a loop would
+             make of them.
 Numerics:    bitwise.
-Refuses:     unknown-range, jumps, aliased-store, leaks, unknown-initial, layout.
+Refuses:     unknown-range, nested, jumps, aliased-store, unknown-initial, long-tail, layout.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from semrep.ir.effects import Facts
-from semrep.ir.emit import encode, indent_of, line_start
+from semrep.ir.emit import insert_before
 from semrep.ir.module import Module
-from semrep.ir.scopes import Binding
-from semrep.ir.text import Edit, Span
+from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 from semrep.passes.base import TRITON, NodePass, Refusal, refuse
@@ -36,6 +36,9 @@ from semrep.passes.triton.initial_values import as_tensor, is_tensor
 from semrep.passes.triton.kernels import assigned, is_kernel, is_own
 from semrep.passes.triton.layout import indented, lines_of
 from semrep.passes.triton.straight_line import Values, loads_below
+
+# Lines behind the last loop that are worth repeating.
+_LONGEST_TAIL = 30
 
 
 @register
@@ -73,13 +76,11 @@ class LoadRowOnce(NodePass):
             return refuse("unknown-range", "this loop does not go by blocks", node["right"])
         if counted.first is not None and counted.first.text != "0":
             return refuse("unknown-range", "this range does not start at 0", counted.first)
-        region = _region(loops)
-        for refusal in (
-            _why_not_alone(facts, loops, region),
-            _why_leaking(facts, loops, region),
-        ):
-            if refusal is not None:
-                return refusal
+        region = _region(facts, loops)
+        if isinstance(region, Refusal):
+            return region
+        if refusal := _why_not_alone(facts, loops, region):
+            return refusal
         made = _initial(facts, loops, region)
         if isinstance(made, Refusal):
             return made
@@ -90,7 +91,7 @@ class LoadRowOnce(NodePass):
         once = _once(module, facts, loops, region, made)
         if isinstance(once, Refusal):
             return once
-        return _guarded(unit, region, guard, once)
+        return _guarded(unit, node, guard, once)
 
 
 def _goes_alike(first: Node, second: Node) -> bool:
@@ -107,25 +108,27 @@ def _group(first: Node) -> list[Node]:
     return found
 
 
-def _region(loops: list[Node]) -> list[Node]:
-    """All statements from the first loop to the last."""
+def _region(facts: Facts, loops: list[Node]) -> list[Node] | Refusal:
+    """All statements from the first loop to the kernel's end."""
+    if loops[0].parent is not facts.function["body"]:
+        return refuse("nested", "the kernel goes on around these loops", loops[0])
     found = [loops[0]]
-    while found[-1] is not loops[-1]:
-        following = found[-1].next_sibling
-        assert following is not None
+    while (following := found[-1].next_sibling) is not None:
         found.append(following)
+    tail = found[found.index(loops[-1]) + 1 :]
+    if tail and tail[-1].source.count(b"\n", tail[0].start, tail[-1].end) >= _LONGEST_TAIL:
+        return refuse("long-tail", "all this would be there twice", tail[0])
     return found
 
 
 def _is_guarded(loop: Node) -> bool:
     """Whether a loop is what this pass left for rows that do not fit."""
-    clause = loop.enclosing("else_clause")
-    branch = clause.parent if clause is not None else None
-    if clause is None or branch is None or branch.kind != "if_statement":
+    before = loop.previous_sibling
+    consequence = before.child("consequence") if before is not None else None
+    if before is None or before.kind != "if_statement" or consequence is None:
         return False
-    counter = f"{loop['left'].text} = 0"
-    consequence = branch.child("consequence")
-    return consequence is not None and any(s.text == counter for s in consequence.operands)
+    lines = [s.text for s in consequence.operands]
+    return lines[-1] == "return" and f"{loop['left'].text} = 0" in lines
 
 
 def _why_not_alone(facts: Facts, loops: list[Node], region: list[Node]) -> Refusal | None:
@@ -156,37 +159,6 @@ def _why_not_alone(facts: Facts, loops: list[Node], region: list[Node]) -> Refus
         if refusal := why_not_plain(loop):
             return Refusal("layout", refusal.message, refusal.span)
     return None
-
-
-def _why_leaking(facts: Facts, loops: list[Node], region: list[Node]) -> Refusal | None:
-    """Why a variable of a loop body, which the branch would define, is seen after it."""
-    for loop in loops:
-        for name, stores in stores_in(facts, loop["body"]).items():
-            binding = facts.scopes.binding(stores[0])
-            if not is_own(facts, binding) or binding is None:
-                return refuse("leaks", f"other code can see {name!r}", stores[0])
-            carried = [d for d in facts.flow.definitions_at(loop, binding) if isinstance(d, Node)]
-            if all(any(d.is_inside(e["body"]) for e in loops) for d in carried) and _is_live_after(
-                facts, loops[-1], binding
-            ):
-                return refuse("leaks", f"{name!r} is used after the loops", stores[0])
-    return None
-
-
-def _is_live_after(facts: Facts, last: Node, binding: Binding) -> bool:
-    following: Node | None = last
-    while following is not None:
-        after = following.next_sibling
-        if after is not None:
-            return facts.flow.is_live_before(after, binding)
-        following = following.parent
-        while following is not None and following.kind in ("block", "else_clause"):
-            following = following.parent
-        if following is None or following.kind == "function_definition":
-            return False
-        if following.kind in ("for_statement", "while_statement"):
-            return True  # the next iteration: not worth telling
-    return False
 
 
 def _initial(facts: Facts, loops: list[Node], region: list[Node]) -> dict[int | str, str] | Refusal:
@@ -260,17 +232,8 @@ def _once(
     return lines
 
 
-def _guarded(unit: Unit, region: list[Node], guard: str, once: list[str]) -> list[Edit] | Refusal:
-    first, last = region[0], region[-1]
-    start, indent = line_start(first), indent_of(unit, first)
-    source = first.source
-    if source[start : first.start].strip():
-        return refuse("layout", "the loop shares its line", first)
-    text = source[start : last.end].decode("utf-8", "surrogateescape")
-    if "\\\n" in text or any(b"\n" in s.bytes for r in region for s in r.find("string")):
-        return refuse("layout", "a string or a backslash spans lines", first)
-    loops = [("    " + line if line.strip() else line) for line in text.split("\n")]
-    head = [f"if {guard}:", *indented(once), "else:"]
-    newline = unit.newline
-    written = newline.join(indent + line if line else line for line in head)
-    return [Edit(Span(start, last.end), encode(written + newline + "\n".join(loops)))]
+def _guarded(unit: Unit, loop: Node, guard: str, once: list[str]) -> list[Edit] | Refusal:
+    before = insert_before(unit, loop, f"if {guard}:", *indented([*once, "return"]))
+    if before is None:
+        return refuse("layout", "no line can be put before the loop", loop)
+    return [before]
