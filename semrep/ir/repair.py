@@ -17,6 +17,8 @@ def repair(by_kind: dict[str, list[Node]]) -> bool:
     """Mend a unit's tree in place. False where some of it cannot be trusted."""
     for splat in by_kind.get("list_splat", ()):
         _repair_splat(splat)
+    for conditional in by_kind.get("conditional_expression", ()):
+        _repair_walrus(conditional)
     sound = all(_is_alias(alias) for alias in by_kind.get("type_alias_statement", ()))
     tops = [n for n in by_kind.get("binary_operator", ()) if _is_mixed_top(n)]
     for top in tops:
@@ -47,6 +49,27 @@ def _repair_splat(splat: Node) -> None:
         node = node.parent
     top.parent, top.field, top.index = splat, None, 1
     splat.children = [star, top]
+
+
+def _repair_walrus(conditional: Node) -> None:
+    """Make `w := a if b else c` store the choice. The grammar has it choose between a store
+    and `c`."""
+    walrus = conditional.children[0]
+    if walrus.kind != "named_expression":
+        return
+    value = walrus["value"]
+    at, last = value.index, conditional.end
+    walrus.parent, walrus.field, walrus.index = (
+        conditional.parent, conditional.field, conditional.index,
+    )  # fmt: skip
+    if conditional.parent is not None:
+        conditional.parent.children[conditional.index] = walrus
+    value.parent, value.field, value.index = conditional, None, 0
+    conditional.children[0] = value
+    conditional.start = value.start
+    conditional.parent, conditional.field, conditional.index = walrus, "value", at
+    walrus.children[at] = conditional
+    walrus.end = last
 
 
 def _is_alias(statement: Node) -> bool:

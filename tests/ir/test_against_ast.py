@@ -117,6 +117,8 @@ def test_groups_expressions_like_python(part: int) -> None:
         "x = -a ** -b, (-a) ** b, await_ ** 2",
         "x = lambda a, *b: a if b else (yield)",
         "x = a < b <= c != d",
+        "x = (w := a if b else c if d else e)",
+        "x = [w := a or b if (v := c if d else e) else not c]",
         "x = [i for i in (lambda: y)() if i if not i]",
     ],
 )
