@@ -28,7 +28,7 @@ from semrep.passes.contract import BITWISE, Contract
 from semrep.passes.registry import register
 from semrep.passes.triton.aliasing import LAUNCHES_IN_SIGHT
 from semrep.passes.triton.counted_loops import names_in
-from semrep.passes.triton.hoist_invariant_load import why_overwritten
+from semrep.passes.triton.invariant_accesses import why_overwritten
 from semrep.passes.triton.kernels import (
     Access,
     access,
