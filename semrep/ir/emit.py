@@ -125,6 +125,50 @@ def with_brackets(node: Node) -> Node:
     return node
 
 
+LONGEST_LINE = 100
+
+
+def wrapped(unit: Unit, node: Node, edit: Edit) -> Edit:
+    """The edit of an expression, its last call's arguments put on lines of their own where the
+    line would pass LONGEST_LINE characters; unchanged where there is no such call."""
+    text = edit.text.decode("utf-8", "surrogateescape")
+    start, end = line_start(node), _line_end(node.source, node.end)
+    before = node.source[start : edit.span.start].decode("utf-8", "surrogateescape")
+    after = node.source[edit.span.end : end].decode("utf-8", "surrogateescape").rstrip("\r\n")
+    prefix = unit.indent if start == 0 else ""
+    if "\n" in text or len(prefix + before + text + after) <= LONGEST_LINE:
+        return edit
+    pieces = _call_arguments(text)
+    if pieces is None or is_inside_fstring(node):
+        return edit
+    head, arguments, tail = pieces
+    indent = indent_of(unit, node)
+    joint = f",{unit.newline}{indent}    "
+    lines = f"{head}{unit.newline}{indent}    {joint.join(arguments)},{unit.newline}{indent}{tail}"
+    return Edit(edit.span, encode(lines))
+
+
+def _call_arguments(text: str) -> tuple[str, list[str], str] | None:
+    """Text up to the outermost brackets with several arguments, these, and what follows."""
+    depth, opening, cuts = 0, -1, []
+    for index, character in enumerate(text):
+        if character in "\"'":
+            return None  # a bracket or comma may be part of a string
+        if character in "([{":
+            depth += 1
+            if depth == 1:
+                opening, cuts = index, [index]
+        elif character in ")]}":
+            depth -= 1
+            if depth == 0 and character == ")" and len(cuts) > 1 and text[opening] == "(":
+                ends = [*cuts[1:], index]
+                parts = [text[a + 1 : b].strip() for a, b in zip(cuts, ends)]
+                return text[: opening + 1], parts, text[index:]
+        elif character == "," and depth == 1:
+            cuts.append(index)
+    return None
+
+
 def encode(text: str) -> bytes:
     """Bytes of new source text; bytes that were not UTF-8 in the file come back unchanged."""
     return text.encode("utf-8", "surrogateescape")

@@ -495,7 +495,8 @@ class Rewriter:
             and not emit.is_only_statement(statement)
         ):
             return [*edits, emit.delete_statement(self.unit, statement)]
-        return [*edits, emit.replace(root, written.text, written.precedence)]
+        edit = emit.replace(root, written.text, written.precedence)
+        return [*edits, emit.wrapped(self.unit, root, edit)]
 
 
 def _single_target(statement: Node, root: Node) -> Node | None:

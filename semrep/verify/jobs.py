@@ -158,9 +158,9 @@ def observe_call(
     tree = (arguments.positional, dict(arguments.named))
     leaves = arrays.array_leaves(tree)
     owners = _owners(leaves, instance)
-    before = {path: _digest(value) for path, value in leaves}
-    state_before = {name: _digest(value) for name, value in state_of(instance).items()}
-    globals_before = _global_digests(module)
+    before = {path: _snapshot(value) for path, value in leaves}
+    state_before = {name: _snapshot(value) for name, value in state_of(instance).items()}
+    globals_before = _global_snapshots(module)
     plain_before = Capture()(_without_arrays(tree))
     seed_everything(seed ^ case.seed)
     record: dict[str, Any] = {"raised": None, "result": None, "gradients": {}}
@@ -180,16 +180,16 @@ def observe_call(
     record["arguments"] = {
         path: arrays.capture_array(changed)
         for path, changed in leaves
-        if _digest(changed) != before[path]
+        if _snapshot(changed) != before[path]
     }
     plain_after = Capture()(_without_arrays(tree))
     record["plain_arguments"] = plain_after if plain_after != plain_before else None
     record["state"] = {
         name: arrays.capture_array(changed)
         for name, changed in state_of(instance).items()
-        if state_before.get(name) != _digest(changed)
+        if state_before.get(name) != _snapshot(changed)
     }
-    after = _global_digests(module)
+    after = _global_snapshots(module)
     record["globals"] = sorted(
         name for name in globals_before if globals_before[name] != after.get(name)
     )
@@ -276,32 +276,29 @@ def _owners(leaves: list[tuple[str, Any]], instance: Any) -> dict[int, str]:
     return owners
 
 
-def _digest(value: Any) -> bytes:
+def _snapshot(value: Any) -> object:
+    """What an array holds, to be compared with what it holds later. A copy compares faster
+    than any hash of it is computed."""
     record = arrays.capture_array(value)
-    if record is None:
-        return b""
-    hasher = hashlib.blake2b(digest_size=16)
-    hasher.update(repr((record.dtype, record.shape, record.strides)).encode())
-    hasher.update(record.data)
-    return hasher.digest()
+    return record and (record.dtype, record.shape, record.strides, record.data)
 
 
 def _without_arrays(tree: Any) -> Any:
     return arrays.map_arrays(tree, lambda value, path: None)
 
 
-def _global_digests(module: types.ModuleType) -> dict[str, str]:
+def _global_snapshots(module: types.ModuleType) -> dict[str, object]:
     """Of the module's plain data and arrays, so that a call that changes them shows."""
-    found: dict[str, str] = {}
+    found: dict[str, object] = {}
     for name, value in list(vars(module).items()):
         if name.startswith("__"):
             continue
         if arrays.framework_of(value) is not None:
-            found[name] = _digest(value).hex()
+            found[name] = _snapshot(value)
         elif type(value) in _GLOBAL_KINDS:
             text = repr(value)
             if len(text) < 100_000:
-                found[name] = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+                found[name] = text
     return found
 
 

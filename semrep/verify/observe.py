@@ -86,8 +86,8 @@ def _body(function: Callable[..., Any]) -> str | None:
     elif torch is not None and getattr(function, "__name__", "") == "apply":
         owner = getattr(function, "__self__", None)
         if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
-            function = owner.forward
-    elif not inspect.isroutine(function) and hasattr(type(function), "__call__"):
+            function = getattr(owner, "forward")  # noqa: B009
+    elif not inspect.isroutine(function):
         function = type(function).__call__
     name = getattr(inspect.unwrap(function), "__qualname__", None)
     return name if name and "<locals>" not in name else None

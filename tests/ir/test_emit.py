@@ -100,3 +100,19 @@ def test_fresh_names() -> None:
     assert emit.fresh_name(unit, "total") == "total_3"
     assert emit.fresh_name(unit, "sum") == "sum_2"
     assert emit.fresh_name(unit, "other") == "other"
+
+
+def test_long_calls_are_wrapped() -> None:
+    source = "class A:\n    def f(self, x):\n        x = a  # note\n        return x\n"
+    module = Module.from_text(source)
+    placed = module.function("A.f")
+    assert placed is not None
+    node = next(n for n in placed.unit.nodes("identifier") if n.text == "a")
+    call = f"{'f' * 40}({'x' * 30}, [{'y' * 10}, 1]) * z"
+    edit = emit.wrapped(placed.unit, node, emit.replace(node, call))
+    after = module.apply(EditSet([edit.shifted(placed.start)]))
+    assert not after.diagnostics
+    lines = [f"        x = {'f' * 40}(", " " * 12 + "x" * 30 + ",", f"            [{'y' * 10}, 1],"]
+    assert "\n".join([*lines, "        ) * z  # note\n"]) in after.text
+    short = emit.wrapped(placed.unit, node, emit.replace(node, "f(x, y)"))
+    assert short.text == b"f(x, y)"
