@@ -38,7 +38,17 @@ check_output print_help environ putenv stdout stderr breakpoint clear_cache paus
 walk listdir scandir mainloop Tk TK
 """
 _BARRED = frozenset(_TOUCHES_OUTSIDE.split())
-_BARRED_NAMES = ("main", "test", "_test", "install", "interact", "help")
+_BARRED_NAMES = (
+    "getmembers",
+    "getmembers_static",
+    "classify_class_attrs",
+    "main",
+    "test",
+    "_test",
+    "install",
+    "interact",
+    "help",
+)
 
 
 @dataclass(frozen=True, slots=True)

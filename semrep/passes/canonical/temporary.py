@@ -129,6 +129,8 @@ class InlineTemporary(NodePass):
         if len(uses) != 1 or not uses[0].is_inside(following) or binding.deletes:
             return refuse("used-elsewhere", "the variable is not used just once, next", store)
         use = uses[0]
+        if len(binding.stores) == 1 and len(binding.loads) > 1:
+            return refuse("used-elsewhere", "without this the name is a global one", store)
         if facts.flow.reaching(use) != {store} or id(use) in facts.scopes.stores:
             return refuse("used-elsewhere", "the use may see another value", use)
         if (
