@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from semrep.ir.scopes import scopes
 from semrep.ir.tree import Node
-from semrep.ir.unit import STATEMENT, Unit
+from semrep.ir.unit import FUNCTION, STATEMENT, Unit
 
 if TYPE_CHECKING:
     from semrep.ir.module import Module
@@ -137,7 +138,16 @@ def _name(g: Global) -> str:
 _KINDS = {"function_definition": "function", "class_definition": "class"}
 
 
+# Without one of these, a definition does nothing to the module's names but bind its own.
+_REACHES_OUT = re.compile(rb"global|exec|eval|__builtins__|:=|import\s*\*")
+
+
 def _summary(unit: Unit) -> _Summary:
+    if unit.kind != STATEMENT and unit.name and not unit.is_broken:
+        if not _REACHES_OUT.search(unit.source):
+            kind = "function" if unit.kind == FUNCTION else "class"
+            bound = () if unit.classes else ((unit.name, kind, None, True),)
+            return _Summary(bound, frozenset(), False, False)
     return unit.fact("module-names", lambda: _summarise(unit))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -13,11 +15,10 @@ from typing import TYPE_CHECKING
 from semrep.ir import diagnostics
 from semrep.ir.diagnostics import Diagnostic
 from semrep.ir.languages import language_of, parser
-from semrep.ir.repair import repair
 from semrep.ir.signature import Signature
 from semrep.ir.text import EditSet, LineIndex, Location, Span
-from semrep.ir.tree import Node, convert
-from semrep.ir.unit import FUNCTION, SHELL, STATEMENT, Unit
+from semrep.ir.tree import Node
+from semrep.ir.unit import FUNCTION, SHELL, STATEMENT, Origin, Unit
 
 if TYPE_CHECKING:
     import tree_sitter
@@ -189,6 +190,12 @@ class Module:
 
         return Environment.of(self)
 
+    @cached_property
+    def facts_key(self) -> str:
+        """The same for two modules only where all that a unit's facts depend on beside its own
+        text is the same. A string, so that its hash is computed once."""
+        return _facts_key(self.environment.key, self.signature)
+
     # -- change -----------------------------------------------------------------------------
 
     def apply(self, edits: EditSet) -> Module:
@@ -220,22 +227,24 @@ class Module:
             if kind == "decorated_definition":
                 inner = node.child_by_field_name("definition") or node
             if inner.type == "function_definition":
-                yield self._place(FUNCTION, node, classes, (), known)
+                name = _text(inner.child_by_field_name("name"))
+                yield self._place(FUNCTION, name, node, classes, (), known)
             elif inner.type == "class_definition":
                 body = inner.child_by_field_name("body")
-                name = inner.child_by_field_name("name")
+                name = _text(inner.child_by_field_name("name"))
                 methods = [c for c in body.named_children if _is_definition(c)] if body else []
-                yield self._place(SHELL, node, classes, methods, known)
-                if body is not None and name is not None:
-                    inside = (*classes, (name.text or b"").decode("utf-8", "surrogateescape"))
+                yield self._place(SHELL, name, node, classes, methods, known)
+                if body is not None and name:
+                    inside = (*classes, name)
                     for method in methods:
                         yield from self._find_units(_Only(method), inside, known)  # type: ignore[arg-type]
             elif not classes:
-                yield self._place(STATEMENT, node, classes, (), known)
+                yield self._place(STATEMENT, "", node, classes, (), known)
 
     def _place(
         self,
         kind: str,
+        name: str,
         node: tree_sitter.Node,
         classes: tuple[str, ...],
         holes: list[tree_sitter.Node] | tuple[()],
@@ -243,15 +252,15 @@ class Module:
     ) -> Placed:
         start, end = node.start_byte, node.end_byte
         source = self.source[start:end]
-        line_start = max(self.source.rfind(b"\n", 0, start), self.source.rfind(b"\r", 0, start)) + 1
+        line_start = self.source.rfind(b"\n", 0, start) + 1
+        line_start = max(self.source.rfind(b"\r", line_start, start) + 1, line_start)
         before = self.source[line_start:start]
         indent = before.decode() if not before.strip(b" \t\f") and before.isascii() else ""
         key = (kind, source, indent, classes, self.newline)
         unit = known.get(key)
         if unit is None or node.has_error:
-            root, by_kind = convert(node, source, start, [h.id for h in holes])
-            trusted = repair(by_kind) and not node.has_error
-            unit = Unit(kind, root, by_kind, indent, classes, self.newline, not trusted)
+            origin = Origin(node, start, frozenset(h.id for h in holes))
+            unit = Unit(kind, name, source, origin, indent, classes, self.newline)
         return Placed(start, unit)
 
 
@@ -260,6 +269,18 @@ class _Only:
 
     def __init__(self, node: tree_sitter.Node) -> None:
         self.named_children = [node]
+
+
+@functools.lru_cache(maxsize=256)
+def _facts_key(environment: str, signature: Signature | None) -> str:
+    return f"{environment}/{next(_numbers)}"
+
+
+_numbers = itertools.count()
+
+
+def _text(node: tree_sitter.Node | None) -> str:
+    return (node.text or b"").decode("utf-8", "surrogateescape") if node is not None else ""
 
 
 def _is_definition(node: tree_sitter.Node) -> bool:

@@ -7,9 +7,12 @@ same, wherever in the file they move to.
 
 from __future__ import annotations
 
+import functools
+import gc
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from semrep.ir.languages import grammar
 from semrep.ir.text import Span
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ class Node:
     kind: the grammar's name (`call`, `binary_operator`, `+`).
     field: the name of the parent's field that holds it, or None.
     start, end: byte offsets in the unit's `source`.
-    children: all children, tokens and comments included. A *hole* (a method inside its class's
-        shell, which is a unit of its own) has none.
+    children: all children, tokens and comments included; an empty tuple where there are none.
+        A *hole* (a method inside its class's shell, which is a unit of its own) has none.
     """
 
     __slots__ = (
@@ -176,6 +179,40 @@ class Node:
 # Tokens that share their name with a node of the Python grammar.
 _KEYWORDS = frozenset({"lambda", "await", "yield", "type"})
 
+# Named nodes that never have children. Of the unnamed ones all but two-word operators do not.
+_LEAVES = frozenset(
+    {"identifier", "integer", "float", "comment", "true", "false", "none", "ellipsis",
+     "string_start", "string_end", "line_continuation"}
+)  # fmt: skip
+_TWO_WORDS = frozenset({"not in", "is not"})
+_NO_CHILDREN: Any = ()
+
+
+class _Kinds(dict[int, tuple[str, bool, bool]]):
+    """The grammar's number of a kind → name, whether it is named, whether it is a leaf."""
+
+    def __missing__(self, number: int) -> tuple[str, bool, bool]:
+        language = grammar("python")
+        kind = language.node_kind_for_id(number)
+        if kind is None:  # the parser's own number for what it cannot read
+            found = ("ERROR", True, False)
+        elif language.node_kind_is_named(number):
+            found = (kind, True, kind in _LEAVES)
+        else:
+            name = f"{kind}_keyword" if kind in _KEYWORDS else kind
+            found = (name, False, kind not in _TWO_WORDS)
+        self[number] = found
+        return found
+
+
+_KINDS = _Kinds()
+
+
+@functools.cache
+def _fields() -> tuple[str | None, ...]:
+    language = grammar("python")
+    return (None, *(language.field_name_for_id(n) for n in range(1, language.field_count + 1)))
+
 
 def convert(
     origin: tree_sitter.Node, source: bytes, base: int, holes: Iterable[int] = ()
@@ -185,50 +222,67 @@ def convert(
     source: the unit's bytes; base: the unit's offset in the file; holes: ids of tree-sitter
     nodes whose insides are left out. Returns the root and all nodes by kind, in source order.
     """
+    # The collector would go through all nodes again and again while none of them can be garbage.
+    collecting = gc.isenabled()
+    if collecting:
+        gc.disable()
+    try:
+        return _convert(origin, source, base, frozenset(holes))
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _convert(
+    origin: tree_sitter.Node, source: bytes, base: int, holes: frozenset[int]
+) -> tuple[Node, dict[str, list[Node]]]:
+    # The hot loop of the whole front end: one foreign call less here counts.
+    kinds, fields, new = _KINDS, _fields(), Node.__new__
     cursor = origin.walk()
-    skipped = frozenset(holes)
+    descend, advance, ascend = (
+        cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent,
+    )  # fmt: skip
     by_kind: dict[str, list[Node]] = {}
-
-    def make(parent: Node | None, index: int) -> Node:
-        current = cursor.node
-        assert current is not None
-        node = Node()
-        node.kind = current.type
-        if not current.is_named and node.kind in _KEYWORDS:
-            node.kind += "_keyword"
-        node.start = current.start_byte - base
-        node.end = current.end_byte - base
-        node.named = current.is_named
-        node.parent = parent
-        node.index = index
-        node.source = source
-        node.field = cursor.field_name if parent is not None else None
-        node.children = []
-        node.is_hole = current.id in skipped
-        return node
-
-    root = make(None, 0)
-    by_kind[root.kind] = [root]
-    node = root
+    parent: Node | None = None
+    siblings: list[Node] = []
     # Iterative: generated files nest deeper than Python's stack allows.
     while True:
-        if not node.is_hole and cursor.goto_first_child():
-            child = make(node, 0)
-        else:
-            while True:
-                parent = node.parent
-                if parent is None:
-                    return root, by_kind
-                if cursor.goto_next_sibling():
-                    child = make(parent, len(parent.children))
-                    break
-                cursor.goto_parent()
-                node = parent
-            node = parent
-        node.children.append(child)
-        nodes = by_kind.get(child.kind)
+        current: Any = cursor.node
+        kind, named, is_leaf = kinds[current.kind_id]
+        node = new(Node)
+        node.kind = kind
+        node.named = named
+        node.start = current.start_byte - base
+        node.end = current.end_byte - base
+        node.parent = parent
+        node.index = len(siblings)
+        node.source = source
+        node.is_hole = False
+        field = cursor.field_id if parent is not None else None
+        node.field = fields[field] if field else None
+        siblings.append(node)
+        nodes = by_kind.get(kind)
         if nodes is None:
-            by_kind[child.kind] = [child]
+            by_kind[kind] = [node]
         else:
-            nodes.append(child)
-        node = child
+            nodes.append(node)
+        if is_leaf:
+            node.children = _NO_CHILDREN
+        elif holes and current.id in holes:
+            node.is_hole = True
+            node.children = _NO_CHILDREN
+        elif descend():
+            siblings = node.children = []
+            parent = node
+            continue
+        else:
+            node.children = _NO_CHILDREN
+        if parent is None:
+            return node, by_kind
+        while not advance():
+            ascend()
+            above = parent.parent
+            if above is None:
+                return parent, by_kind
+            parent = above
+        siblings = parent.children

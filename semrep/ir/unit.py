@@ -7,45 +7,127 @@ a unit is relative to the unit's own first byte, so a unit that only moved keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from semrep.ir.repair import repair
 from semrep.ir.text import Span
-from semrep.ir.tree import Node
+from semrep.ir.tree import Node, convert
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 T = TypeVar("T")
 
 FUNCTION, SHELL, STATEMENT = "function", "class-shell", "statement"
 
 
+# A node of these kinds cannot be where the text holds none of these bytes.
+_WRITTEN_WITH: dict[str, tuple[bytes, ...]] = {
+    "if_statement": (b"if",),
+    "conditional_expression": (b"if",),
+    "for_statement": (b"for",),
+    "while_statement": (b"while",),
+    "not_operator": (b"not",),
+    "boolean_operator": (b"and", b"or"),
+    "augmented_assignment": (b"=",),
+    "assignment": (b"=", b":"),
+    "call": (b"(",),
+    "parenthesized_expression": (b"(",),
+    "function_definition": (b"def",),
+    "comparison_operator": (b"<", b">", b"=", b"in", b"is"),
+    "return_statement": (b"return",),
+    "raise_statement": (b"raise",),
+    "break_statement": (b"break",),
+    "continue_statement": (b"continue",),
+    "unary_operator": (b"-", b"+", b"~"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a unit's tree is copied from. node: of tree-sitter. base: its offset in the file.
+    holes: ids of the nodes whose insides are left out."""
+
+    node: tree_sitter.Node
+    base: int
+    holes: frozenset[int]
+
+
 class Unit:
-    """kind: FUNCTION, SHELL or STATEMENT. indent: white space before its first line.
-    classes: names of the classes around it, outermost first. newline: the file's line end.
-    has_error: its tree cannot be trusted, so nothing in it may be rewritten."""
+    """kind: FUNCTION, SHELL or STATEMENT. name: of the function or class; "" for a statement.
+    indent: white space before its first line. classes: names of the classes around it,
+    outermost first. newline: the file's line end. is_broken: the parser could not read it.
+
+    The tree is copied when it is first asked for: most passes look at few units of a file."""
 
     __slots__ = (
-        "_facts", "by_kind", "classes", "has_error", "indent", "kind", "newline", "root", "source",
+        "_by_kind", "_facts", "_is_sound", "_origin", "_root", "classes", "indent", "is_broken",
+        "kind", "name", "newline", "source",
     )  # fmt: skip
 
     def __init__(
         self,
         kind: str,
-        root: Node,
-        by_kind: dict[str, list[Node]],
+        name: str,
+        source: bytes,
+        origin: Origin,
         indent: str,
         classes: tuple[str, ...],
         newline: str,
-        has_error: bool,
     ) -> None:
         self.kind = kind
-        self.root = root
-        self.by_kind = by_kind
-        self.source = root.source
+        self.name = name
+        self.source = source
         self.indent = indent
         self.classes = classes
         self.newline = newline
-        self.has_error = has_error
+        self.is_broken = origin.node.has_error
+        self._origin: Origin | None = origin
+        self._root: Node | None = None
+        self._by_kind: dict[str, list[Node]] = {}
+        self._is_sound = False
         self._facts: dict[Hashable, Any] = {}
+
+    def _copy(self) -> Node:
+        origin = self._origin
+        assert origin is not None
+        root, self._by_kind = convert(origin.node, self.source, origin.base, origin.holes)
+        self._is_sound = repair(self._by_kind) and not self.is_broken
+        self._root = root
+        self._origin = None
+        return root
+
+    @property
+    def root(self) -> Node:
+        return self._root or self._copy()
+
+    @property
+    def by_kind(self) -> dict[str, list[Node]]:
+        """All nodes by their kind, in source order."""
+        if self._root is None:
+            self._copy()
+        return self._by_kind
+
+    @property
+    def has_error(self) -> bool:
+        """Its tree cannot be trusted, so nothing in it may be rewritten."""
+        if self._root is None:
+            self._copy()
+        return not self._is_sound
+
+    def may_hold(self, kinds: Collection[str]) -> bool:
+        """False where there is no node of these kinds. Tells by the text where the tree has
+        not been copied."""
+        if self._root is not None:
+            return not self._by_kind.keys().isdisjoint(kinds)
+        source = self.source
+        for kind in kinds:
+            written = _WRITTEN_WITH.get(kind)
+            if written is None or any(token in source for token in written):
+                return True
+        return False
 
     def nodes(self, *kinds: str) -> list[Node]:
         """All nodes of some kinds; in source order within each kind."""
@@ -60,13 +142,6 @@ class Unit:
                 if node.start == span.start and node.end == span.end:
                     return node
         return None
-
-    @property
-    def name(self) -> str:
-        """Name of the function or class; "" for a statement."""
-        node = self.definition
-        name = node.child("name") if node is not None else None
-        return name.text if name is not None else ""
 
     @property
     def qualified_name(self) -> str:

@@ -140,14 +140,18 @@ class NodePass(Pass):
     def sites(self, module: Module) -> Iterator[Site]:
         if not module.is_rewritable or module.language != "python":
             return
-        spec, digest, key = str(self), module.digest, module.environment.key
+        anchors, key = self.anchors, ""
+        spec, digest = str(self), module.digest
         for placed in module.units:
             unit = placed.unit
-            if unit.has_error or not self.anchors & unit.by_kind.keys():
+            if not unit.may_hold(anchors) or unit.has_error:
                 continue
-            spans = unit.fact((spec, key, module.signature), lambda u=unit: self._spans(module, u))  # type: ignore[misc]
+            if not key:  # asking for it looks at the whole module
+                key = f"{spec}/{module.facts_key}"
+            spans = unit.fact(key, lambda u=unit: self._spans(module, u))  # type: ignore[misc]
+            start = placed.start
             for span in spans:
-                yield Site(spec, span.shifted(placed.start), digest)
+                yield Site(spec, Span(span.start + start, span.end + start), digest)
 
     def _spans(self, module: Module, unit: Unit) -> tuple[Span, ...]:
         found = {

@@ -112,6 +112,7 @@ class Rule(Pass):
         if module.language != "python" or not module.is_rewritable or not _uses_arrays(module):
             return
         observed = module.signature is not None
+        key = f"rule/{self.name}/{module.facts_key}"
         for placed in module.functions():
             unit = placed.unit
             if not _is_of_interest(module, unit):
@@ -119,7 +120,6 @@ class Rule(Pass):
             # A layer's call names no operation: only the signature knows what it is.
             if not observed and self.name not in _rules_written_in(unit):
                 continue
-            key = ("rule", self.name, module.environment.key, module.signature)
             for span in unit.fact(key, lambda u=unit: self._spans(module, u)):  # type: ignore[misc]
                 yield Site(self.name, span.shifted(placed.start), module.digest)
 

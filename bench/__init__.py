@@ -1,0 +1,1 @@
+"""Suites that measure semrep, its peers beside it: `python -m bench --help`."""
