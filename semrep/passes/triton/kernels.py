@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from semrep.ir.effects import Effect, Facts, is_triton_kernel
 from semrep.ir.module import Module
-from semrep.ir.scopes import Binding
+from semrep.ir.scopes import Binding, scopes
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 
@@ -151,10 +151,33 @@ def _runs_unknown_code(module: Module, unit: Unit, facts: Facts, call: Node) -> 
     """Whether a call itself, rather than one inside it, is not known to be harmless."""
     if language_name(module, unit, call) in _PARAMETERS:
         return True  # an access that could not be read
-    if not facts.effects(call) & Effect.CALLS:
+    if not facts.effects(call) & Effect.CALLS or _is_always_triton(module, unit, call):
         return False
     return not any(
         inner is not call and facts.effects(inner) & Effect.CALLS for inner in call.find("call")
+    )
+
+
+def _is_always_triton(module: Module, unit: Unit, call: Node) -> bool:
+    """Whether a name is imported from Triton's language in each of several ways, as by code
+    that suits itself to Triton's version. What is taken from there one by one is arithmetic."""
+    function = call["function"]
+    binding = scopes(unit).binding(function) if function.kind == "identifier" else None
+    if binding is None or not binding.is_global or function.text in _PARAMETERS:
+        return False
+    stores = [
+        store
+        for placed in module.units
+        if (known := scopes(placed.unit).globals.get(function.text)) is not None
+        for store in (*known.stores, *known.deletes)
+    ]
+    origins = [store.enclosing("import_from_statement") for store in stores]
+    return bool(stores) and all(
+        origin is not None
+        and origin["module_name"].text.startswith(
+            ("triton.language.extra.", "triton.language.math")
+        )
+        for origin in origins
     )
 
 

@@ -24,18 +24,20 @@ def key_of(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A value at hand: the variable that holds it, the names it was computed from, its load."""
+    """A value at hand: the variable that holds it, the names it was computed from, the load in
+    it, and whether it is nothing but that."""
 
     target: str
     names: frozenset[str]
     load: Access | None
+    is_load: bool
 
 
 class Values:
     """Values at hand while statements run one after another.
 
     `note` is told each statement in turn and answers with the variable that already holds the
-    statement's value, or None.
+    statement's value, or what makes the value of one, or None.
     """
 
     def __init__(self, module: Module, facts: Facts) -> None:
@@ -68,12 +70,30 @@ class Values:
             self.loads_saved += load is not None
             return target
         names = frozenset(n.text for n in names_in(self._facts, value))
+        is_load = load is not None and load.call is value.unparenthesized
+        refilled = self._refilled(load) if load is not None and is_load else None
         self._forget_names({target})
         if found is not None:
             self.loads_saved += load is not None
             return found.target
+        if refilled is not None:
+            self.loads_saved += 1
+            return refilled
         if target not in names:
-            self._known[key] = _Known(target, names, load)
+            self._known[key] = _Known(target, names, load, is_load)
+        return None
+
+    def _refilled(self, load: Access) -> str | None:
+        """A block at hand with another fill-in, in the type that the load would give it."""
+        if load.mask is None or load.other is None or not load.is_plain:
+            return None
+        for known in self._known.values():
+            held = known.load
+            if known.is_load and held is not None and held.is_plain and held.mask is not None:
+                if key_of(held.pointer) == key_of(load.pointer):
+                    if key_of(held.mask) == key_of(load.mask):
+                        chosen = f"tl.where({load.mask.text}, {known.target}, {load.other.text})"
+                        return f"{chosen}.to({known.target}.dtype)"
         return None
 
     def _key(self, value: Node, load: Access | None) -> str:
