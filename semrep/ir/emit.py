@@ -101,7 +101,7 @@ def replace(node: Node, text: str, strength: int = PRIMARY) -> Edit:
     """
     needed = needed_strength(node)
     is_number = text[:1].isdigit() and node.parent is not None and node.parent.kind == "attribute"
-    breaks_line = "\n" in text and strength < PRIMARY and not is_inside_brackets(node)
+    breaks_line = strength < PRIMARY and _breaks_lines(text) and not is_inside_brackets(node)
     # A place that takes `a, b` without brackets takes no `a := b`.
     is_bare_walrus = strength == NAMED and needed == SEQUENCE and not _is_bracketed(node)
     text = f"({text})" if strength < needed or is_number or breaks_line or is_bare_walrus else text
@@ -172,6 +172,20 @@ def _call_arguments(text: str) -> tuple[str, list[str], str] | None:
 def encode(text: str) -> bytes:
     """Bytes of new source text; bytes that were not UTF-8 in the file come back unchanged."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def _breaks_lines(text: str) -> bool:
+    """True where a line break may lie outside all brackets of an expression's text."""
+    if "\n" not in text:
+        return False
+    depth = 0
+    for character in text:
+        if character in "\"'#":
+            return True  # what follows may be no code
+        depth += (character in "([{") - (character in ")]}")
+        if character == "\n" and depth == 0:
+            return True
+    return False
 
 
 def _joins(byte: bytes, character: str) -> bool:

@@ -116,3 +116,14 @@ def test_long_calls_are_wrapped() -> None:
     assert "\n".join([*lines, "        ) * z  # note\n"]) in after.text
     short = emit.wrapped(placed.unit, node, emit.replace(node, "f(x, y)"))
     assert short.text == b"f(x, y)"
+
+
+@pytest.mark.parametrize(
+    ("text", "bracketed"),
+    [("f(\n1) + 2", False), ("1 +\n2", True), ("f('(\n') + 2", True), ("1 + 2", False)],
+)
+def test_brackets_only_where_a_line_would_end(text: str, bracketed: bool) -> None:
+    unit = _unit("def f():\n    return x\n")
+    node = next(n for n in unit.nodes("identifier") if n.text == "x")
+    new = emit.replace(node, text, emit.operator_strength("+")).text.decode()
+    assert new == (f"({text})" if bracketed else text)
