@@ -1,8 +1,7 @@
 """Drop two negations where only truth is asked for.
 
 Rewrite:     if not not x: …   -->   if x: …
-Legal when:  the value is only tested: a condition, an operand of `not`, or an operand of
-             `and`/`or` inside one of these.
+Legal when:  it is a condition, or an operand of `not`, `and`, `or` inside one.
 Numerics:    bitwise.
 Refuses:     nothing: elsewhere `not not x` makes a bool of x, and is no site.
 """
@@ -22,17 +21,19 @@ from semrep.passes.base import NodePass, Refusal
 from semrep.passes.registry import register
 
 
-def is_only_tested(node: Node) -> bool:
-    """True where nothing but the truth of an expression's value is used."""
+def is_condition(node: Node) -> bool:
+    """True for a condition, and for the operands of `not`, `and` and `or` inside one. There
+    CPython asks each operand for its truth once; elsewhere the value of an `and` or `or` is
+    asked again by whatever holds it."""
     parent = node.parent
     if parent is None:
         return False
-    if parent.kind in ("parenthesized_expression", "boolean_operator"):
-        return is_only_tested(parent)
-    if parent.kind == "not_operator":
-        return True
+    if parent.kind in ("parenthesized_expression", "boolean_operator", "not_operator"):
+        return is_condition(parent)
     if parent.kind == "conditional_expression":
         return node is parent.operands[1]
+    if parent.kind in ("assert_statement", "if_clause"):
+        return node is parent.operands[0]
     return node.field == "condition" and parent.kind in (
         "if_statement", "elif_clause", "while_statement",
     )  # fmt: skip
@@ -48,7 +49,7 @@ class DropDoubleNegation(NodePass):
 
     def matches(self, module: Module, unit: Unit, node: Node) -> bool:
         inner = node["argument"].unparenthesized
-        return inner.kind == "not_operator" and is_only_tested(node) and not node.has_comment
+        return inner.kind == "not_operator" and is_condition(node) and not node.has_comment
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
         value = node["argument"].unparenthesized["argument"]

@@ -2,10 +2,10 @@
 
 Rewrite:     not (a and b)   -->   not a or not b
              not (a or b)    -->   not a and not b
-Legal when:  always: both forms ask the same operands for their truth in the same order, stop
-             at the same one, and give a bool.
+Legal when:  it is (part of) a condition, or asking the operands for their truth is proven to
+             have no effect. As a value, `not (a and b)` asks a false `a` twice.
 Numerics:    bitwise.
-Refuses:     nothing.
+Refuses:     tested-twice.
 """
 
 from __future__ import annotations
@@ -14,15 +14,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from semrep.ir.effects import Facts
 from semrep.ir.emit import NOT, binding_strength, bracketed, operator_strength, replace
 from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
-from semrep.passes.base import NodePass, Refusal
+from semrep.passes.base import NodePass, Refusal, refuse
+from semrep.passes.canonical.drop_double_negation import is_condition
 from semrep.passes.registry import register
 
 _DUAL = {"and": "or", "or": "and"}
+
+
+def _refusal(facts: Facts, whole: Node, first: Node) -> Refusal | None:
+    if is_condition(whole) or facts.test(first) == facts.effects(first):
+        return None
+    return refuse("tested-twice", "as a value, one form asks this for its truth twice", first)
 
 
 @register
@@ -39,6 +47,9 @@ class PushNegation(NodePass):
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
         inner = node["argument"].unparenthesized
+        refusal = _refusal(self.facts(module, unit, node), node, inner["left"])
+        if refusal is not None:
+            return refusal
         sides = [
             f"not {bracketed(s.text, binding_strength(s), NOT)}"
             for s in (inner["left"], inner["right"])
@@ -53,7 +64,7 @@ class PullNegation(NodePass):
     """Move the negations of both operands to the whole (De Morgan, backwards).
 
     Rewrite:     not a or not b   -->   not (a and b)
-    Legal when:  always. Numerics: bitwise. Refuses: nothing.
+    Legal when:  as for push-negation. Numerics: bitwise. Refuses: tested-twice.
     """
 
     name: ClassVar[str] = "pull-negation"
@@ -69,6 +80,9 @@ class PullNegation(NodePass):
         dual = _DUAL[node.operator]
         strength = operator_strength(dual)
         left, right = (node[f].unparenthesized["argument"] for f in ("left", "right"))
+        refusal = _refusal(self.facts(module, unit, node), node, left)
+        if refusal is not None:
+            return refusal
         first = bracketed(left.text, binding_strength(left), strength)
         second = bracketed(right.text, binding_strength(right), strength + 1)
         return [replace(node, f"not ({first} {dual} {second})", NOT)]
