@@ -55,16 +55,19 @@ def install(interpreter: Any) -> None:
     def create_masked_load(
         self: Any, ptrs: Any, mask: Any, other: Any, policy: Any, volatile: Any
     ) -> Any:
+        mask = _as_booleans(mask)
         _access("load", ptrs, mask.data)
         return load(self, ptrs, mask, other, policy, volatile)
 
     def create_masked_store(self: Any, ptrs: Any, value: Any, mask: Any, policy: Any) -> Any:
+        mask = _as_booleans(mask)
         _access("store", ptrs, mask.data)
         return store(self, ptrs, value, mask, policy)
 
     def create_atomic_rmw(
         self: Any, op: Any, ptr: Any, val: Any, mask: Any, sem: Any, scope: Any
     ) -> Any:
+        mask = _as_booleans(mask)
         _access("atomic", ptr, mask.data)
         return rmw(self, op, ptr, val, mask, sem, scope)
 
@@ -103,6 +106,14 @@ def install(interpreter: Any) -> None:
     builder.create_dot = create_dot
     _hook_launches(interpreter)
     _hook_reductions(interpreter)
+
+
+def _as_booleans(mask: Any) -> Any:
+    """The interpreter spreads a scalar condition over a block as integers, with which NumPy
+    picks lanes by number and its own atomics refuse to work."""
+    if mask.data.dtype != np.bool_:
+        return type(mask)(mask.data.astype(np.bool_), mask.dtype)
+    return mask
 
 
 def _counted(method: Any, key: str) -> Any:
