@@ -131,6 +131,8 @@ def optimize(
         typed = _with_facts(module, verifier)
         if isinstance(typed, Inconclusive):
             return Result.unchanged(module, Status.NO_BASELINE, typed.reason, harness)
+        # Confirming runs the original anew, and measures once more.
+        spend.reserved = _FINAL_MEASUREMENT_S + 1.5 * spend.elapsed
         evaluator = DifferentialEvaluator(verifier, aim)
         search = Search(pipeline.passes, evaluator, spend, proposer or FixedOrder())
         search.observer = observer

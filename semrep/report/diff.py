@@ -10,7 +10,7 @@ from semrep.ir.module import Module
 
 def unified(before: Module, after: Module, context: int = 3) -> str:
     """The diff as `diff -u` and `git apply` write it; "" where nothing changed."""
-    name = before.path or "<text>"
+    name = (before.path or "<text>").lstrip("/")
     return "".join(_lines(_split(before.text), _split(after.text), name, context))
 
 

@@ -14,11 +14,14 @@ _TEXT = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?$")
 @dataclass(slots=True)
 class Budget:
     """seconds: wall clock from the first call of `start`. evaluations: candidates verified or
-    measured. None: no limit. A search stops at the first limit it meets."""
+    measured. None: no limit. A search stops at the first limit it meets. reserved: seconds at
+    the end that are kept for confirming what the search found; one candidate is tried even
+    where they are all there is."""
 
     seconds: float | None = None
     evaluations: int | None = None
     clock: Callable[[], float] = time.monotonic
+    reserved: float = field(default=0.0, init=False)
     used: int = field(default=0, init=False)
     _started: float | None = field(default=None, init=False)
 
@@ -75,6 +78,8 @@ class Budget:
 
     @property
     def exhausted(self) -> bool:
-        return (self.seconds is not None and self.elapsed >= self.seconds) or (
-            self.evaluations is not None and self.used >= self.evaluations
-        )
+        if self.evaluations is not None and self.used >= self.evaluations:
+            return True
+        if self.seconds is None or self.elapsed < self.seconds - self.reserved:
+            return False
+        return self.used > 0 or self.elapsed >= self.seconds

@@ -33,3 +33,20 @@ def test_time_runs_from_start() -> None:
     other = Budget(evaluations=2)
     other.spend(2)
     assert other.exhausted
+
+
+def test_time_is_kept_for_confirming() -> None:
+    now = [0.0]
+    budget = Budget(seconds=10, clock=lambda: now[0])
+    budget.start()
+    budget.reserved = 4
+    now[0] = 5.9
+    assert not budget.exhausted
+    now[0] = 6.0
+    assert not budget.exhausted, "one candidate is always tried"
+    budget.spend()
+    assert budget.exhausted
+    budget = Budget(seconds=10, clock=lambda: now[0])
+    budget.start()
+    now[0] = 16.0
+    assert budget.exhausted
