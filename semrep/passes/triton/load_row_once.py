@@ -76,6 +76,8 @@ class LoadRowOnce(NodePass):
             return refuse("unknown-range", "this loop does not go by blocks", node["right"])
         if counted.first is not None and counted.first.text != "0":
             return refuse("unknown-range", "this range does not start at 0", counted.first)
+        if not _is_argument(facts, counted.end):
+            return refuse("unknown-range", "this bound may have more than 32 bits", counted.end)
         region = _region(facts, loops)
         if isinstance(region, Refusal):
             return region
@@ -85,8 +87,6 @@ class LoadRowOnce(NodePass):
         if isinstance(made, Refusal):
             return made
         end, step = counted.end.text, counted.step.text
-        if counted.end.kind not in ("identifier", "call", "attribute"):
-            end = f"({end})"
         guard = f"({end} > 0) & ({end} <= {step})"
         once = _once(module, facts, loops, region, made)
         if isinstance(once, Refusal):
@@ -96,6 +96,16 @@ class LoadRowOnce(NodePass):
 
 def _goes_alike(first: Node, second: Node) -> bool:
     return first["left"].same_as(second["left"]) and first["right"].same_as(second["right"])
+
+
+def _is_argument(facts: Facts, end: Node) -> bool:
+    """Whether a bound is a plain argument. Those that need 64 bits are larger than a block."""
+    binding = facts.scopes.binding(end) if end.kind == "identifier" else None
+    if binding is None or not binding.is_parameter or len(binding.stores) != 1:
+        return False
+    holder = binding.stores[0].parent
+    kind = holder.child("type") if holder is not None else None
+    return kind is None or kind.text.rpartition(".")[2] == "constexpr"
 
 
 def _group(first: Node) -> list[Node]:
@@ -128,7 +138,12 @@ def _is_guarded(loop: Node) -> bool:
     if before is None or before.kind != "if_statement" or consequence is None:
         return False
     lines = [s.text for s in consequence.operands]
-    return lines[-1] == "return" and f"{loop['left'].text} = 0" in lines
+    return lines[-1] == "return" and _first_trip(loop) in lines
+
+
+def _first_trip(loop: Node) -> str:
+    """The counter's value, in the type that it has in a loop."""
+    return f"{loop['left'].text} = tl.full((), 0, tl.int32)"
 
 
 def _why_not_alone(facts: Facts, loops: list[Node], region: list[Node]) -> Refusal | None:
@@ -141,9 +156,6 @@ def _why_not_alone(facts: Facts, loops: list[Node], region: list[Node]) -> Refus
     for store in binding.stores:
         if store.parent is None or store.parent.kind != "for_statement":
             return refuse("unknown-range", "the counter is set elsewhere, too", store)
-    for load in binding.loads:
-        if load.parent is not None and load.parent.kind == "attribute":
-            return refuse("unknown-range", "the counter is used as a tensor", load)
     for statement in region:
         if jump := next(
             statement.find("return_statement", "break_statement", "continue_statement"), None
@@ -210,7 +222,7 @@ def _once(
     """The lines of one trip through everything."""
     unit = facts.unit
     lines = [line for key, line in sorted(made.items(), key=str) if isinstance(key, str)]
-    lines.append(f"{loops[0]['left'].text} = 0")
+    lines.append(_first_trip(loops[0]))
     values = Values(module, facts)
     for statement in region:
         for part in statement["body"].operands if statement in loops else [statement]:

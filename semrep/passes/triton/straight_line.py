@@ -9,6 +9,7 @@ from semrep.ir.module import Module
 from semrep.ir.tree import Node
 from semrep.passes.triton.aliasing import may_alias
 from semrep.passes.triton.counted_loops import names_in, stores_in
+from semrep.passes.triton.initial_values import number
 from semrep.passes.triton.kernels import Access, access, accesses, assigned, memory
 
 
@@ -64,8 +65,8 @@ class Values:
             return None
         key = self._key(value, load)
         found = self._known.get(key)
-        if found is not None and value.kind in ("identifier", "integer", "float"):
-            found = None
+        if value.kind == "identifier" or number(self._facts, value) is not None:
+            found = None  # a copy, or a number that may be a tensor by now
         if found is not None and found.target == target:
             self.loads_saved += load is not None
             return target

@@ -47,13 +47,15 @@ def test_python_functions_that_triton_knows_only_compute() -> None:
 @pytest.mark.parametrize(
     "launcher",
     [
-        "def f(x):\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n    return y\n",
+        "def f(x):\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n"
+        "    return y\n",
         "def f(x):\n    y = torch.empty_like(x)\n    kernel[(1,)](y, x, 4, BLOCK=4)\n",
         "def f(x, go):\n    y = torch.zeros(x.shape) if go else None\n"
         "    kernel[(1,)](x, y, y.stride(0), BLOCK=4)\n    return y.view(-1)\n",
         "def f(x):\n    for _ in range(2):\n        y = torch.empty_like(x)\n"
         "        kernel[(1,)](a_ptr=x, b_ptr=y, n=4, BLOCK=4, num_warps=2)\n        print(y)\n",
-        "def f(x, **more):\n    y, z = None, None\n    y = torch.empty(4)\n    z = torch.empty_like(y)\n"
+        "def f(x, **more):\n    y, z = None, None\n    y = torch.empty(4)\n"
+        "    z = torch.empty_like(y)\n"
         "    kernel[(1,)](z, y, 4, BLOCK=4, **more)\n    kernel[(1,)](x, z, 4, BLOCK=4)\n",
     ],
 )  # fmt: skip
@@ -72,8 +74,10 @@ def test_new_tensors_alias_nothing(launcher: str) -> None:
         "    kernel[(1,)](z, y, 4, BLOCK=4)\n",
         "def f(x):\n    y = torch.empty_like(x, out=x)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n",
         "def f(x):\n    y = x\n    kernel[(1,)](x, y, 4, BLOCK=4)\n",
-        "def f(x, c):\n    y = torch.empty_like(x) if c else x\n    kernel[(1,)](x, y, 4, BLOCK=4)\n",
-        "def f(x):\n    y = torch.empty_like(x)\n    x = keep(y)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n",
+        "def f(x, c):\n    y = torch.empty_like(x) if c else x\n"
+        "    kernel[(1,)](x, y, 4, BLOCK=4)\n",
+        "def f(x):\n    y = torch.empty_like(x)\n    x = keep(y)\n"
+        "    kernel[(1,)](x, y, 4, BLOCK=4)\n",
         "def f(x):\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n\n\n"
         "def g(x):\n    kernel[(1,)](x, x, 4, BLOCK=4)\n",
         "def f(x):\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, 4, BLOCK=4)\n\n\n"
