@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import tree_sitter
+
+from semrep.ir.languages import search
 from semrep.ir.text import Span
-
-if TYPE_CHECKING:
-    import tree_sitter
 
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _PYTHON_2 = {"print_statement": "the print statement", "exec_statement": "the exec statement"}
+# Cheaper than a search of the tree, which then tells statements from text in strings.
+_PERHAPS_PYTHON_2 = re.compile(
+    rb"(?:^|[;:\r])[ \t\f]*(?:print|exec)\b(?:[ \t]*\([ \t]*yield\b|(?![ \t]*[(=.:,)]))",
+    re.MULTILINE,
+)
 _MOST_SYNTAX_ERRORS = 20
 
 
@@ -54,7 +58,7 @@ def check(source: bytes, language: str, tree: tree_sitter.Tree) -> Iterator[Diag
     yield from _check_encoding(source)
     if not tree.root_node.has_error and language != "python":
         return
-    yield from _check_syntax(tree, language)
+    yield from _check_syntax(source, tree, language)
 
 
 def _check_encoding(source: bytes) -> Iterator[Diagnostic]:
@@ -81,9 +85,9 @@ def _check_encoding(source: bytes) -> Iterator[Diagnostic]:
             yield Diagnostic("unsupported-encoding", message, Span(0, 0), True)
 
 
-def _check_syntax(tree: tree_sitter.Tree, language: str) -> Iterator[Diagnostic]:
+def _check_syntax(source: bytes, tree: tree_sitter.Tree, language: str) -> Iterator[Diagnostic]:
     if language == "python":
-        yield from _check_python_2(tree)
+        yield from _check_python_2(source, tree)
     if not tree.root_node.has_error:
         return
     found = 0
@@ -98,22 +102,18 @@ def _check_syntax(tree: tree_sitter.Tree, language: str) -> Iterator[Diagnostic]
             stack.extend(reversed(node.children))
 
 
-def _check_python_2(tree: tree_sitter.Tree) -> Iterator[Diagnostic]:
-    import tree_sitter
-
-    query = _python_2_query(tree.language)
-    for nodes in tree_sitter.QueryCursor(query).captures(tree.root_node).values():
-        node = nodes[0]
+def _check_python_2(source: bytes, tree: tree_sitter.Tree) -> Iterator[Diagnostic]:
+    if not _PERHAPS_PYTHON_2.search(source):
+        return
+    seen: set[str] = set()
+    cursor = tree_sitter.QueryCursor(search("python", frozenset(_PYTHON_2)))
+    for node in cursor.captures(tree.root_node).get("found", ()):
+        if node.type in seen:
+            continue
+        seen.add(node.type)
         yield Diagnostic(
             "python-2",
             f"{_PYTHON_2[node.type]} is Python 2; convert the file to Python 3 first",
             Span(node.start_byte, node.end_byte),
             True,
         )
-
-
-def _python_2_query(language: object) -> tree_sitter.Query:
-    import tree_sitter
-
-    pattern = " ".join(f"({kind}) @{kind}" for kind in _PYTHON_2)
-    return tree_sitter.Query(language, pattern)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from semrep.ir.scopes import scopes
-from semrep.ir.tree import Node
+from semrep.ir.tree import Node, collector_paused
 from semrep.ir.unit import FUNCTION, STATEMENT, Unit
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class Environment:
         bound: dict[str, list[tuple[str, str | None, bool]]] = {}
         rebound: set[str] = set()
         star = dynamic = False
-        for placed in module.units:
-            summary = _summary(placed.unit)
+        with collector_paused():
+            summaries = [_summary(placed.unit) for placed in module.units]
+        for summary in summaries:
             for name, kind, path, unconditional in summary.bound:
                 bound.setdefault(name, []).append((kind, path, unconditional))
             rebound |= summary.rebound
@@ -143,12 +144,18 @@ _REACHES_OUT = re.compile(rb"global|exec|eval|__builtins__|:=|import\s*\*")
 
 
 def _summary(unit: Unit) -> _Summary:
-    if unit.kind != STATEMENT and unit.name and not unit.is_broken:
-        if not _REACHES_OUT.search(unit.source):
-            kind = "function" if unit.kind == FUNCTION else "class"
-            bound = () if unit.classes else ((unit.name, kind, None, True),)
-            return _Summary(bound, frozenset(), False, False)
-    return unit.fact("module-names", lambda: _summarise(unit))
+    return unit.fact("module-names", lambda: _of_definition(unit) or _summarise(unit))
+
+
+def _of_definition(unit: Unit) -> _Summary | None:
+    """The summary of a function or class that can be told from its text alone."""
+    if unit.kind == STATEMENT or not unit.name or unit.is_broken:
+        return None
+    if _REACHES_OUT.search(unit.source):
+        return None
+    kind = "function" if unit.kind == FUNCTION else "class"
+    bound = () if unit.classes else ((unit.name, kind, None, True),)
+    return _Summary(bound, frozenset(), False, False)
 
 
 def _summarise(unit: Unit) -> _Summary:

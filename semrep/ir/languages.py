@@ -48,6 +48,13 @@ def grammar(language: str) -> tree_sitter.Language:
     return tree_sitter.Language(_bundled(language))
 
 
+@functools.lru_cache(maxsize=256)
+def search(language: str, kinds: frozenset[str]) -> tree_sitter.Query:
+    """A query that captures all nodes of some kinds as `found`."""
+    pattern = " ".join(f"({kind}) @found" for kind in sorted(kinds))
+    return tree_sitter.Query(grammar(language), pattern)
+
+
 def _bundled(language: str) -> object:
     spec = importlib.util.find_spec("tree_sitter_languages")
     if spec is None or not spec.submodule_search_locations:

@@ -7,23 +7,25 @@ import hashlib
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import tree_sitter
 
 from semrep.ir import diagnostics
 from semrep.ir.diagnostics import Diagnostic
-from semrep.ir.languages import language_of, parser
+from semrep.ir.languages import language_of, parser, search
 from semrep.ir.signature import Signature
 from semrep.ir.text import EditSet, LineIndex, Location, Span
-from semrep.ir.tree import Node
+from semrep.ir.tree import Node, collector_paused
 from semrep.ir.unit import FUNCTION, SHELL, STATEMENT, Origin, Unit
 
 if TYPE_CHECKING:
-    import tree_sitter
-
     from semrep.ir.environment import Environment
+
+T = TypeVar("T")
 
 _DEFINITIONS = ("function_definition", "class_definition", "decorated_definition")
 
@@ -62,6 +64,8 @@ class Module:
         self.path = path
         self.signature = signature
         self._previous: tuple[Module, EditSet] | None = None
+        self._was_searched = False
+        self._facts: dict[Hashable, Any] = {}
 
     @classmethod
     def from_text(cls, text: str | bytes, path: str | None = None) -> Module:
@@ -89,7 +93,8 @@ class Module:
     def __getstate__(self) -> dict[str, object]:
         return {
             "source": self.source, "language": self.language, "path": self.path,
-            "signature": self.signature, "_previous": None,
+            "signature": self.signature, "_previous": None, "_was_searched": False,
+            "_facts": {},
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -172,6 +177,38 @@ class Module:
                 continue
         return None
 
+    def holding(self, kinds: frozenset[str]) -> list[Placed]:
+        """Units with a node of one of some kinds, without those whose tree has errors."""
+        return self.fact(kinds, lambda: self._holding(kinds))
+
+    def _holding(self, kinds: frozenset[str]) -> list[Placed]:
+        found = [p for p in self.units if p.unit.may_hold(kinds)]
+        waiting = [p for p in found if not p.unit.is_copied]
+        if not self._was_searched and 2 * sum(map(_size, waiting)) > len(self.source):
+            # A search costs a fifth of copying all trees. Who asks for a second set of kinds
+            # is likely to ask for many, and is better off with the trees.
+            self._was_searched = True
+            starts = self._starts_of(kinds)
+            waiting = [p for p in waiting if p.start in starts]
+        with collector_paused():
+            for placed in waiting:
+                placed.unit.root  # noqa: B018
+        return [
+            p for p in found
+            if p.unit.is_copied and not p.unit.has_error and p.unit.may_hold(kinds)
+        ]  # fmt: skip
+
+    def _starts_of(self, kinds: frozenset[str]) -> set[int]:
+        """Starts of the units that hold nodes of some kinds, found by the parser's own search."""
+        cursor = tree_sitter.QueryCursor(search(self.language, kinds))
+        found: set[int] = set()
+        for node in cursor.captures(self.tree.root_node).get("found", ()):
+            at = node.start_byte
+            placed = self.unit_at(Span(at, at + 1))
+            if placed is not None:
+                found.add(placed.start)
+        return found
+
     def functions(self) -> Iterator[Placed]:
         return (p for p in self.units if p.unit.kind == FUNCTION)
 
@@ -195,6 +232,14 @@ class Module:
         """The same for two modules only where all that a unit's facts depend on beside its own
         text is the same. A string, so that its hash is computed once."""
         return _facts_key(self.environment.key, self.signature)
+
+    def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """A value computed once for this module."""
+        try:
+            return self._facts[key]  # type: ignore[no-any-return]
+        except KeyError:
+            value = self._facts[key] = compute()
+            return value
 
     # -- change -----------------------------------------------------------------------------
 
@@ -285,6 +330,10 @@ def _text(node: tree_sitter.Node | None) -> str:
 
 def _is_definition(node: tree_sitter.Node) -> bool:
     return node.type in _DEFINITIONS
+
+
+def _size(placed: Placed) -> int:
+    return len(placed.unit.source)
 
 
 def _unit_key(unit: Unit) -> tuple[object, ...]:

@@ -418,6 +418,10 @@ class ScopeTree:
             self._binding_of.setdefault(id(node), binding)
             if name in INTROSPECTION:
                 self._mark_dynamic(scope)
+        for scope in self.scopes:
+            # Even where nothing else is done with the name, it must go on existing.
+            for name in scope.nonlocals:
+                self._find(name, scope).is_captured = True
         for binding in self.bindings():
             self.stores.update(map(id, binding.stores))
             self.loads.update(map(id, binding.loads))

@@ -7,6 +7,7 @@ same, wherever in the file they move to.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 from collections.abc import Iterable, Iterator
@@ -222,12 +223,19 @@ def convert(
     source: the unit's bytes; base: the unit's offset in the file; holes: ids of tree-sitter
     nodes whose insides are left out. Returns the root and all nodes by kind, in source order.
     """
-    # The collector would go through all nodes again and again while none of them can be garbage.
+    with collector_paused():
+        return _convert(origin, source, base, frozenset(holes))
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """While many nodes are made, none of which can be garbage, the cyclic collector would go
+    through all of them again and again."""
     collecting = gc.isenabled()
-    if collecting:
+    if collecting:  # whoever pauses it starts it again, and nobody else
         gc.disable()
     try:
-        return _convert(origin, source, base, frozenset(holes))
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -45,6 +45,15 @@ _WRITTEN_WITH: dict[str, tuple[bytes, ...]] = {
 }
 
 
+def may_be_written(source: bytes, kinds: Collection[str]) -> bool:
+    """False where a text has no node of these kinds, for it lacks the tokens."""
+    for kind in kinds:
+        written = _WRITTEN_WITH.get(kind)
+        if written is None or any(token in source for token in written):
+            return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a unit's tree is copied from. node: of tree-sitter. base: its offset in the file.
@@ -100,6 +109,10 @@ class Unit:
         return root
 
     @property
+    def is_copied(self) -> bool:
+        return self._root is not None
+
+    @property
     def root(self) -> Node:
         return self._root or self._copy()
 
@@ -122,12 +135,7 @@ class Unit:
         not been copied."""
         if self._root is not None:
             return not self._by_kind.keys().isdisjoint(kinds)
-        source = self.source
-        for kind in kinds:
-            written = _WRITTEN_WITH.get(kind)
-            if written is None or any(token in source for token in written):
-                return True
-        return False
+        return may_be_written(self.source, kinds)
 
     def nodes(self, *kinds: str) -> list[Node]:
         """All nodes of some kinds; in source order within each kind."""
@@ -163,6 +171,10 @@ class Unit:
         except KeyError:
             value = self._facts[key] = compute()
             return value
+
+    def known(self, key: Hashable) -> Any:
+        """A fact that has been computed, else None."""
+        return self._facts.get(key)
 
     def __repr__(self) -> str:
         return f"<unit {self.kind} {self.qualified_name or self.root.text[:30]!r}>"

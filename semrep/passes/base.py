@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import dis
+import functools
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from semrep.ir.effects import Facts, facts
 from semrep.ir.module import Module
 from semrep.ir.text import Edit, EditSet, OverlapError, Span
 from semrep.ir.tree import Node
-from semrep.ir.unit import Unit
+from semrep.ir.unit import Unit, may_be_written
 from semrep.passes.contract import BITWISE, Contract
 
 PYTHON, TRITON, TENSOR = "python", "triton", "tensor"
@@ -138,20 +141,24 @@ class NodePass(Pass):
         in them. All proofs of legality belong here."""
 
     def sites(self, module: Module) -> Iterator[Site]:
-        if not module.is_rewritable or module.language != "python":
-            return
         anchors, key = self.anchors, ""
+        if module.language != "python" or not may_be_written(module.source, anchors):
+            return  # without having parsed it
+        if not module.is_rewritable:
+            return
         spec, digest = str(self), module.digest
-        for placed in module.units:
+        for placed in module.holding(anchors):
             unit = placed.unit
-            if not unit.may_hold(anchors) or unit.has_error:
-                continue
-            if not key:  # asking for it looks at the whole module
-                key = f"{spec}/{module.facts_key}"
-            spans = unit.fact(key, lambda u=unit: self._spans(module, u))  # type: ignore[misc]
-            start = placed.start
-            for span in spans:
-                yield Site(spec, Span(span.start + start, span.end + start), digest)
+            if not key:
+                asks = _asks_module(type(self).matches)
+                key = f"{spec}/{module.facts_key}" if asks else spec
+            spans = unit.known(key)
+            if spans is None:
+                spans = unit.fact(key, lambda u=unit: self._spans(module, u))  # type: ignore[misc]
+            if spans:
+                start = placed.start
+                for span in spans:
+                    yield Site(spec, Span(span.start + start, span.end + start), digest)
 
     def _spans(self, module: Module, unit: Unit) -> tuple[Span, ...]:
         found = {
@@ -194,6 +201,14 @@ class NodePass(Pass):
     def facts(self, module: Module, unit: Unit, node: Node) -> Facts:
         """Names, flow, types and effects of the function that holds a node."""
         return facts(module, unit, node)
+
+
+@functools.cache
+def _asks_module(matches: types.FunctionType) -> bool:
+    """False where `matches` does not so much as name its `module`, so that its answers hold in
+    any module: most do not, and what a module's names stand for is dear to find out."""
+    name = matches.__code__.co_varnames[1]
+    return any(i.argval == name for i in dis.get_instructions(matches))
 
 
 def refuse(code: str, message: str, at: Node | None = None) -> Refusal:

@@ -109,17 +109,14 @@ class Rule(Pass):
     # -- sites ------------------------------------------------------------------------------
 
     def sites(self, module: Module) -> Iterator[Site]:
-        if module.language != "python" or not module.is_rewritable or not _uses_arrays(module):
+        if module.language != "python" or not module.is_rewritable:
+            return
+        if not module.fact("uses arrays", lambda: _uses_arrays(module)):
             return
         observed = module.signature is not None
         key = f"rule/{self.name}/{module.facts_key}"
-        for placed in module.functions():
+        for placed in _of_interest(module).get(self.name if not observed else "", ()):
             unit = placed.unit
-            if not _is_of_interest(module, unit):
-                continue
-            # A layer's call names no operation: only the signature knows what it is.
-            if not observed and self.name not in _rules_written_in(unit):
-                continue
             for span in unit.fact(key, lambda u=unit: self._spans(module, u)):  # type: ignore[misc]
                 yield Site(self.name, span.shifted(placed.start), module.digest)
 
@@ -254,6 +251,22 @@ def _is_of_interest(module: Module, unit: Unit) -> bool:
     if unit.kind != FUNCTION or unit.has_error:
         return False
     return module.signature is None or module.signature.entry == unit.qualified_name
+
+
+def _of_interest(module: Module) -> dict[str, list[Placed]]:
+    """Functions to look at, by rule; under "" all of them. A layer's call names no operation:
+    only the signature knows what it is, so with one the text cannot tell."""
+
+    def find() -> dict[str, list[Placed]]:
+        found: dict[str, list[Placed]] = {}
+        for placed in module.functions():
+            if _is_of_interest(module, placed.unit):
+                names = _rules_written_in(placed.unit) if module.signature is None else ("",)
+                for name in names:
+                    found.setdefault(name, []).append(placed)
+        return found
+
+    return module.fact("rules", find)
 
 
 _rules: list[Rule] = []

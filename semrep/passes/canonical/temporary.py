@@ -41,6 +41,20 @@ _REPEATED = (
 _SOMETIMES = ("boolean_operator", "conditional_expression", "comparison_operator")
 _CONSTANTS = ("integer", "float", "string", "true", "false", "none", "ellipsis")
 
+# What tree-sitter-python reads after the star in `return a, *b`.
+_BEHIND_A_STAR = ("identifier", "attribute", "subscript", "call")
+
+
+def _is_in_bare_splat(use: Node) -> bool:
+    splat = use.enclosing("list_splat")
+    brackets = ("argument_list", "list", "tuple", "set", "parenthesized_expression", "subscript")
+    return (
+        splat is not None
+        and use.parent is splat
+        and splat.parent is not None
+        and splat.parent.kind not in brackets
+    )
+
 
 def _assigned(statement: Node) -> Node | None:
     """The assignment of one local name that is a whole statement."""
@@ -140,6 +154,8 @@ class InlineTemporary(NodePass):
             or is_inside_fstring(use)
         ):
             return refuse("layout", "the value spans or shares lines")
+        if _is_in_bare_splat(use) and value.kind not in _BEHIND_A_STAR:
+            return refuse("layout", "the parser cannot read this behind a star", value)
         if b"#" in node.source[node.end : following.start] or is_only_statement(node):
             return refuse("layout", "a comment stands between the two")
         for outer in use.ancestors():
