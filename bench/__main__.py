@@ -1,0 +1,74 @@
+"""`python -m bench`: arguments, printing, storing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from bench import environment, report
+from bench.records import Record, Run, table
+
+SUITES = {
+    "frontend": ("bench.frontend", "round trips of real files, throughput, latency, soundness"),
+    "main": ("bench.main_job", "the search on every file of examples/, verified and timed"),
+}
+
+EPILOG = """\
+suites:
+{suites}
+  report      write docs/benchmarks.md from the stored results; measures nothing
+
+examples:
+  python -m bench frontend --quick           a seeded sample, under a minute
+  python -m bench frontend --quick --json -  the records alone, as one JSON list
+  python -m bench frontend                   everything; kept in bench/results/frontend.json
+  python -m bench report                     the page that shows what is kept
+
+Needs `pip install -e '.[bench,jax]'`. Full runs take minutes; leave the machine alone meanwhile.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    listed = "\n".join(f"  {name:10}  {what}" for name, (_, what) in SUITES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure semrep, its peers beside it.",
+        epilog=EPILOG.format(suites=listed),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suite", choices=[*SUITES, "report"], help="what to measure")
+    parser.add_argument(
+        "--quick", action="store_true", help="the same figures on a seeded sample; not stored"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the records there; - prints them")
+    parser.add_argument("--seed", type=int, default=0, help="decides every sample (default 0)")
+    options = parser.parse_args(arguments)
+    if options.suite == "report":
+        print(report.write())
+        return 0
+    described = environment.describe()
+    suite = importlib.import_module(SUITES[options.suite][0])
+    records: list[Record] = list(suite.run(options.quick, options.seed, _say))
+    data = json.dumps([r.to_json() for r in records], indent=1, ensure_ascii=False)
+    if options.json == "-":
+        print(data)
+        return 0
+    if options.json:
+        Path(options.json).write_text(data + "\n", encoding="utf-8")
+    print(table(records))
+    if not options.quick:
+        command = f"python -m bench {options.suite}"
+        command += f" --seed {options.seed}" if options.seed else ""
+        Run(options.suite, command, described, records).save()
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
