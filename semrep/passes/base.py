@@ -20,6 +20,8 @@ from semrep.passes.contract import BITWISE, Contract
 
 PYTHON, TRITON, TENSOR = "python", "triton", "tensor"
 
+_TRITON_ALONE = frozenset({TRITON})
+
 OptionValue = int | float | bool | str
 Options = tuple[tuple[str, OptionValue], ...]
 
@@ -144,6 +146,8 @@ class NodePass(Pass):
         anchors, key = self.anchors, ""
         if module.language != "python" or not may_be_written(module.source, anchors):
             return  # without having parsed it
+        if self.dialects == _TRITON_ALONE and b"triton" not in module.source:
+            return  # no name there can stand for one of its functions
         if not module.is_rewritable:
             return
         spec, digest = str(self), module.digest
