@@ -1,0 +1,139 @@
+"""What the figures mean, and the bars that they are held against."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.records import Record, number
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """at_most: whether the figure must stay below the limit, or reach it."""
+
+    limit: float
+    at_most: bool
+
+    def holds(self, value: float) -> bool:
+        compare: Callable[[float, float], bool] = operator.le if self.at_most else operator.ge
+        return compare(value, self.limit)
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.at_most else '≥'} {number(self.limit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    name: str
+    meaning: str
+    bar: Bar | None = None
+
+
+def _at_most(limit: float) -> Bar:
+    return Bar(limit, True)
+
+
+def _at_least(limit: float) -> Bar:
+    return Bar(limit, False)
+
+
+FIGURES = {
+    ("frontend", f.name): f
+    for f in (
+        Figure(
+            "roundtrip_failures",
+            "Every Python file of the standard library, NumPy, PyTorch and JAX, as installed, "
+            "goes through the module and through each canonical pass, opt-in ones too: one sweep "
+            "of all sites that do not touch, then a reparse. A failure is a crash, a byte that "
+            "changed outside the edits, a new syntax error, or a text that Python no longer "
+            "compiles.",
+            _at_most(0),
+        ),
+        Figure(
+            "throughput_vs_libcst",
+            "The same rewrite (`not a in b` → `a not in b`, `not a is b` → `a is not b`) by the "
+            "registered pass and by a LibCST transformer: one process, bytes to bytes, taking "
+            "turns on groups of files; processor time. semrep leaves out files and functions "
+            "whose text lacks the tokens of the pass's anchors, and finds the others by the "
+            "parser's own search before it copies a tree.",
+            _at_least(10),
+        ),
+        Figure(
+            "throughput_vs_ast_grep",
+            "The same against an ast-grep rule through its Python binding (its own matcher in "
+            "Rust, one process as well; its command line would add threads and file writes). "
+            "Below 1, ast-grep is faster: it copies no tree into Python.",
+        ),
+        Figure(
+            "throughput_vs_libcst_unscreened",
+            "The same where semrep copies the whole tree of every file first, as it must for "
+            "a pipeline of many passes.",
+        ),
+        Figure(
+            "throughput_vs_libcst_split",
+            "The inverse rewrite, which finds something to do in most files.",
+            _at_least(10),
+        ),
+        Figure("throughput_vs_ast_grep_split", "The inverse rewrite against ast-grep."),
+        Figure(
+            "throughput_vs_libcst_unscreened_split",
+            "The inverse rewrite with the whole tree of every file copied first.",
+        ),
+        Figure(
+            "sites_10k_lines_s",
+            "All sites of all registered passes on a file of 10,000 lines made of functions and "
+            "classes of the standard library, read anew each time.",
+            _at_most(1),
+        ),
+        Figure(
+            "step_ms",
+            "One random legal edit in that file applied, and all sites of all passes listed again.",
+            _at_most(50),
+        ),
+        Figure(
+            "sites_10k_lines_s_torch",
+            "The same with functions and classes of PyTorch, dense with array code that the "
+            "tensor rules look into.",
+            _at_most(1),
+        ),
+        Figure("step_ms_torch", "One edit in the PyTorch file.", _at_most(50)),
+        Figure(
+            "random_pipeline_differences",
+            "Random pipelines of all passes that promise the same bits, on functions of the "
+            "standard library, NumPy code and random programs; both versions are run on odd "
+            "inputs, and values, exceptions, mutated arguments, output and the order of "
+            "operators are compared.",
+            _at_most(0),
+        ),
+        Figure("corpus", "Size of the files of the round trip."),
+        Figure("parse_and_units", "Parsing, and copying every unit's tree into Python objects."),
+    )
+} | {
+    ("main", f.name): f
+    for f in (
+        Figure(
+            "examples_verified",
+            "`python -m semrep.opt FILE` finds something faster in a file of examples/ and "
+            "verifies it by running both versions.",
+        ),
+        Figure(
+            "examples_seconds_worst",
+            "Wall time of the slowest of these commands, start and imports included.",
+        ),
+    )
+}
+
+
+def figure(record: Record) -> Figure:
+    found = FIGURES.get((record.suite, record.name))
+    if found is not None:
+        return found
+    if record.name.startswith("pass_"):
+        name = record.name.removeprefix("pass_")
+        return Figure(record.name, f"Sites and rewrites of `{name}` over the corpus.")
+    if record.name.startswith("speedup_"):
+        name = record.name.removeprefix("speedup_")
+        return Figure(record.name, f"What the search makes of `examples/{name}.py`.")
+    return Figure(record.name, "")
