@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from bench import latency, soundness, throughput
@@ -73,11 +73,12 @@ def _roundtrip(pool: list[File], quick: bool, seed: int, say: Say) -> Iterator[R
 
 
 def _speeds(reports: dict[str, FileReport], size: float) -> Iterator[Record]:
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     edits: Counter[str] = Counter()
     sites: Counter[str] = Counter()
     for report in reports.values():
-        seconds.update(report.seconds)
+        for name, spent in report.seconds.items():
+            seconds[name] += spent
         edits.update(report.edits)
         sites.update(report.sites)
     whole = max(seconds["parse"] + seconds["units"], 1e-9)

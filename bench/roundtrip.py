@@ -46,7 +46,7 @@ class FileReport:
     accepted: bool = False
     """Python compiled the original."""
     rewritable: bool = False
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     """By stage (`parse`, `units`) and by pass."""
     sites: Counter[str] = field(default_factory=Counter)
     edits: Counter[str] = field(default_factory=Counter)
