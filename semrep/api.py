@@ -40,6 +40,8 @@ Passes = str | Sequence[str | Pass]
 _MOST_TAKEN_BACK = 16
 _DEFAULT_SECONDS = {"quick": 45.0, "full": 300.0}
 _FINAL_MEASUREMENT_S = 2.0
+# An original that takes longer than this cannot be searched in any budget.
+_TIMEOUT_S = {"quick": 30.0, "full": 120.0}
 
 
 def apply_passes(
@@ -79,7 +81,7 @@ def apply_passes(
         if verify:
             raise ValueError(f"cannot verify: {harness}")
         return _without_a_run(module, pipeline, harness, observer)
-    with Verifier(module.source, harness, effort=_depth(effort), seed=seed) as verifier:
+    with _verifier(module, harness, effort, seed) as verifier:
         typed = _with_facts(module, verifier)
         if isinstance(typed, Inconclusive):
             return Result.unchanged(module, Status.NO_BASELINE, typed.reason, harness)
@@ -127,7 +129,7 @@ def optimize(
     if not isinstance(harness, Harness) or effort == "none":
         return _without_a_run(module, pipeline, harness, None)
     spend.start()
-    with Verifier(module.source, harness, effort=_depth(effort), seed=seed) as verifier:
+    with _verifier(module, harness, effort, seed) as verifier:
         typed = _with_facts(module, verifier)
         if isinstance(typed, Inconclusive):
             return Result.unchanged(module, Status.NO_BASELINE, typed.reason, harness)
@@ -249,6 +251,11 @@ def _confirmed(module: Module, outcome: Outcome, evaluator: DifferentialEvaluato
         cost=cost,
         rejected=tuple(rejected),
     )
+
+
+def _verifier(module: Module, harness: Harness, effort: Effort, seed: int) -> Verifier:
+    depth = _depth(effort)
+    return Verifier(module.source, harness, effort=depth, seed=seed, timeout_s=_TIMEOUT_S[depth])
 
 
 def _depth(effort: Effort) -> Literal["quick", "full"]:

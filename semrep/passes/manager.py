@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from semrep.ir.module import Module
 from semrep.ir.text import EditSet, OverlapError, Span
+from semrep.ir.unit import Unit
 from semrep.passes.base import Pass, Refusal, Site
 from semrep.passes.contract import Contract, weakest
 from semrep.passes.pipeline import Pipeline, parse_pass
@@ -179,72 +180,71 @@ class PassManager:
     ) -> Module:
         seen = {module.digest}
         first = len(steps)
-        resume = 0
+        settled: set[Unit] = set()
         while len(steps) - first < self.max_steps:
-            before = module
-            if pass_.is_independent:
-                module = self._sweep(module, pass_, steps, missed)
-            else:
-                module = self._next(module, pass_, resume, steps, missed)
-                resume = steps[-1].site.span.start if steps else 0
-            if module is before or module.digest in seen:
-                return module
+            refused: list[Missed] = []
+            was_partial = bool(settled)
+            chosen = self._choose(module, pass_, settled, refused)
+            if not chosen and was_partial:
+                # What a unit may do can depend on others (a callee's text): look once more.
+                settled.clear()
+                refused.clear()
+                chosen = self._choose(module, pass_, settled, refused)
+            after = self._apply(module, pass_, chosen, steps)
+            if after is module or after.digest in seen:
+                # Only what is still refused at the end is worth telling.
+                for m in refused:
+                    missed[m.site.pass_spec, str(m.site.span), m.refusal.code] = m
+                return after
+            module = after
             seen.add(module.digest)
         return module
 
-    def _next(
-        self,
-        module: Module,
-        pass_: Pass,
-        resume: int,
-        steps: list[Step],
-        missed: dict[tuple[str, str, str], Missed],
-    ) -> Module:
-        """Act at the first legal site at or behind `resume`, else at the first before it: so
-        a long file is gone through once, not once a step."""
-        refused: list[Missed] = []
-        for site in sorted(pass_.sites(module), key=lambda s: s.span.start < resume):
-            result = step(module, pass_, site)
-            if not isinstance(result, Refusal):
-                if result[1].key not in self.vetoed:
-                    return self._took(result, steps)
-                result = Refusal("vetoed", "this step was taken back before")
-            refused.append(Missed(site, result))
-        # Only what is still refused at the end is worth telling.
-        for m in refused:
-            if m.refusal.code != "no-change":
-                missed[m.site.pass_spec, str(m.site.span), m.refusal.code] = m
-        return module
-
-    def _is_vetoed(self, module: Module, site: Site, edits: EditSet) -> bool:
-        if not self.vetoed:
-            return False
-        removed = tuple(module.source[e.span.start : e.span.end] for e in edits)
-        return (site.pass_spec, removed, tuple(e.text for e in edits)) in self.vetoed
-
-    def _sweep(
-        self,
-        module: Module,
-        pass_: Pass,
-        steps: list[Step],
-        missed: dict[tuple[str, str, str], Missed],
-    ) -> Module:
-        """Act at all sites at once; where two sites' edits touch, the outer site waits."""
-        started = time.perf_counter()
+    def _choose(
+        self, module: Module, pass_: Pass, settled: set[Unit], refused: list[Missed]
+    ) -> list[tuple[Site, EditSet]]:
+        """What to do at once: all sites of a pass whose sites are independent, else the first
+        legal one of each unit. Units without one join `settled`, which are passed over."""
         chosen: list[tuple[Site, EditSet]] = []
+        busy: set[Unit] = set()
+        idle: set[Unit] = set()
         for site in pass_.sites(module):
+            placed = module.unit_at(site.span)
+            unit = placed.unit if placed is not None else None
+            if unit in settled or (unit in busy and not pass_.is_independent):
+                continue
             result = _rewrite(module, pass_, site)
-            if isinstance(result, Refusal):
-                missed[site.pass_spec, str(site.span), result.code] = Missed(site, result)
-            elif not self._is_vetoed(module, site, result):
-                chosen.append((site, result))
-        kept = _disjoint(chosen)
+            if isinstance(result, Refusal) or self._is_idle(module, site, result):
+                if isinstance(result, Refusal) and result.code != "no-change":
+                    refused.append(Missed(site, result))
+                if unit is not None:
+                    idle.add(unit)
+                continue
+            if placed is None or not all(placed.span.contains(e.span) for e in result):
+                # It reaches beyond its unit: nothing else may happen beside it.
+                if not chosen:
+                    return [(site, result)]
+                continue
+            chosen.append((site, result))
+            busy.add(placed.unit)
+        settled |= idle - busy
+        return _disjoint(chosen)
+
+    def _is_idle(self, module: Module, site: Site, edits: EditSet) -> bool:
+        """True for a step that changes nothing, or was vetoed."""
+        removed = tuple(module.source[e.span.start : e.span.end] for e in edits)
+        written = tuple(e.text for e in edits)
+        return removed == written or (site.pass_spec, removed, written) in self.vetoed
+
+    def _apply(
+        self, module: Module, pass_: Pass, kept: list[tuple[Site, EditSet]], steps: list[Step]
+    ) -> Module:
+        """Apply disjoint rewrites together, and tell them one by one."""
         if not kept:
             return module
+        started = time.perf_counter()
         together = EditSet(e for _, edits in kept for e in edits)
         after = module.apply(together)
-        if after.source == module.source:
-            return module
         if after.tree.root_node.has_error and not module.tree.root_node.has_error:
             raise BrokenEdit(f"{pass_} does not parse after {together}")
         spent = (time.perf_counter() - started) / len(kept)

@@ -13,6 +13,7 @@ from semrep.runtime import Harness, NoHarness
 from semrep.search.evaluation import Attempt, Decision
 
 _MISSED_IN_SUMMARY = 3
+_STEPS_IN_SUMMARY = 24
 
 
 def summary(result: Result) -> str:
@@ -29,10 +30,7 @@ def _summary(result: Result) -> Iterator[str]:
         yield f"{name}:"
     if result.trace.steps:
         yield ""
-        width = max(len(s.site.pass_spec) for s in result.trace.steps)
-        for number, step in enumerate(result.trace.steps, 1):
-            old, new = _heart(step)
-            yield f"  {number:2}  {step.site.pass_spec:<{width}}  {old} → {new}   {step.contract.numerics}"
+        yield from _steps(result.trace.steps)
     yield ""
     if result.verdict is not None:
         yield f"  verified   {result.verdict}"
@@ -56,6 +54,23 @@ def _summary(result: Result) -> Iterator[str]:
         yield f"  missed     {text}"
     if len(told) > _MISSED_IN_SUMMARY:
         yield f"             {len(told) - _MISSED_IN_SUMMARY} more reasons: --explain"
+
+
+def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
+    """A line a step; of many, a line a pass."""
+    width = max(len(s.site.pass_spec) for s in steps)
+    if len(steps) > _STEPS_IN_SUMMARY:
+        counts: dict[tuple[str, str], int] = {}
+        for s in steps:
+            key = (s.site.pass_spec, str(s.contract.numerics))
+            counts[key] = counts.get(key, 0) + 1
+        for (spec, numerics), count in counts.items():
+            yield f"  {count:5} times  {spec:<{width}}  {numerics}"
+        return
+    for number, step in enumerate(steps, 1):
+        old, new = _heart(step)
+        rewrite = f"{old} → {new}"
+        yield f"  {number:2}  {step.site.pass_spec:<{width}}  {rewrite}   {step.contract.numerics}"
 
 
 def _tally(attempts: tuple[Attempt, ...]) -> str:
@@ -128,7 +143,9 @@ def pointed(module: Module, span: Span, code: str, message: str) -> Iterator[str
     """`path:line:column: code: message`, the line, and a caret under the place."""
     where = module.location(span)
     yield f"{module.path or '<stdin>'}:{where.line}:{where.column}: {code}: {message}"
-    text = module.lines.text_of(where.line)
+    text = "".join(
+        c if c.isprintable() or c == "\t" else "·" for c in module.lines.text_of(where.line)
+    )
     yield f"    {text[:160]}"
     if where.column <= 160:
         blank = "".join("\t" if c == "\t" else " " for c in text[: where.column - 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from semrep.runtime.annotations import example_of_annotations
 from semrep.runtime.harness import Framework, Harness, NoHarness
@@ -46,19 +47,19 @@ class _Missing(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _File:
     tree: ast.Module
 
-    @property
+    @cached_property
     def functions(self) -> dict[str, _Function]:
         return {node.name: node for node in self.tree.body if isinstance(node, _Function)}
 
-    @property
+    @cached_property
     def classes(self) -> dict[str, ast.ClassDef]:
         return {node.name: node for node in self.tree.body if isinstance(node, ast.ClassDef)}
 
-    @property
+    @cached_property
     def imported(self) -> set[str]:
         """Top-level names of imported modules, relative imports as '.'-led names."""
         names: set[str] = set()
