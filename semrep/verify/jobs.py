@@ -121,13 +121,17 @@ def run_cases(
     else:
         initial = {name: value.detach().clone() for name, value in known.items()}
     results = []
-    for number, case in enumerate(cases):
+    seen_bases: set[int] = set()
+    for case in cases:
         base = bases[case.base]
         assert base is not None
         arguments = derived(fresh(base), case)
         if is_module(instance):
             set_state(instance, initial, case)
-        traced = recorder is not None and (number == 0 or recorder.cheap)
+        # Every example of the harness may reach lines of its own: each is traced once.
+        is_first = case.base not in seen_bases
+        seen_bases.add(case.base)
+        traced = recorder is not None and (is_first or recorder.cheap)
         with recorder.recording() if traced and recorder else _nothing():
             results.append(observe_call(function, arguments, instance, case, subject.module, seed))
         spent = time.perf_counter() - started

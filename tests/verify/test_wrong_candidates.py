@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE, Contract
-from semrep.verify import Different, Inconclusive
+from semrep.verify import Different, Equivalent, Harness, Inconclusive, discover, verify
 from tests.verify.subjects import (
     INPLACE,
     JAX,
@@ -185,3 +185,22 @@ def test_code_on_the_line_of_its_function_counts_when_called(
     verdict = verifier(ONE_LINERS).check(edited(ONE_LINERS, (before, after)))
     assert isinstance(verdict, Equivalent if reached else Inconclusive), str(verdict)
     assert isinstance(verdict, Equivalent) or verdict.unexecuted
+
+
+def test_each_example_of_a_slow_original_is_traced() -> None:
+    source = b"""
+import time
+
+def f(x):
+    if x == 1:
+        time.sleep(0.6)
+        return x
+    return x + 1
+
+def semrep_inputs():
+    return [(1,), (2,)]
+"""
+    harness = discover(source)
+    assert isinstance(harness, Harness)
+    candidate = source.replace(b"return x + 1", b"return 1 + x")
+    assert isinstance(verify(source, candidate, harness), Equivalent)
