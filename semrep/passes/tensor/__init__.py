@@ -1,1 +1,1 @@
-"""Passes of this family; one pass, or one family of rules, a file."""
+"""Algebra on the value graph; one family of rules a file."""
