@@ -48,6 +48,16 @@ _FOLDS = {
 }  # fmt: skip
 
 
+def _is_cheap(name: str, left: object, right: object) -> bool:
+    """Whether constants may be computed with: `2**10**9` takes longer than all else."""
+    for number in (left, right):
+        if isinstance(number, int) and number.bit_length() > 64:
+            return False
+    if name == "pow":
+        return not isinstance(right, int) or abs(right) <= 64
+    return name != "mul" or all(isinstance(v, (int, float)) for v in (left, right))
+
+
 class Evaluator:
     """Evaluates expressions against `state`; `recording` is off while a loop's effects are
     only being found out."""
@@ -358,6 +368,8 @@ class Evaluator:
         value = self.opaque(name, [left, right], node, frozenset())
         value.is_pure = True
         if left.is_constant and right.is_constant and name in _FOLDS:
+            if not _is_cheap(name, left.constant, right.constant):
+                return value
             try:
                 value.constant = _FOLDS[name](left.constant, right.constant)
             except (ArithmeticError, TypeError, ValueError):

@@ -87,7 +87,13 @@ def infer(op: Op, arguments: dict[str, Value]) -> Any | None:
     return meta.infer(op, tuple(operands), attributes)
 
 
+# In bits. Python refuses to write longer ones out in decimal (more than 4300 digits).
+_LONGEST_INT = 8192
+
+
 def scalar_type(constant: Any) -> ScalarType | None:
+    if isinstance(constant, int) and constant.bit_length() > _LONGEST_INT:
+        return ScalarType("int")
     if isinstance(constant, (bool, int, float, str)) or constant is None:
         return ScalarType(type(constant).__name__, repr(constant))
     return None

@@ -206,3 +206,10 @@ def test_the_graph_as_networkx() -> None:
 def test_arrays_of_unknown_type_still_have_operations() -> None:
     graph = _graph("y = torch.matmul(a, b)\nreturn y.sum(1)", None)
     assert _returned(graph).kind == OP and _returned(graph).type is None
+
+
+def test_huge_constants_are_not_computed() -> None:
+    literal = "0x" + "f" * 5000
+    for text in ("10**5000", "2**10**9", "'a' * 10**10", literal, f"-{literal}", f"{literal} + 1"):
+        assert _graph(f"return torch.sum(a), {text}").op_names() == {"sum"}
+    assert any(v.constant == 1024 for v in _graph("return a * 2**10").values)
