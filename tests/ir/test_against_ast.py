@@ -38,6 +38,8 @@ def _theirs(source: bytes) -> Places:
     stack: list[ast.AST] = [ast.parse(source)]
     while stack:
         node = stack.pop()
+        if type(node).__name__ == "TypeAlias":  # Python 3.12; the grammar makes it a type
+            continue
         kind = KINDS.get(type(node))
         if kind is not None:
             assert isinstance(node, ast.expr) and node.end_lineno and node.end_col_offset
