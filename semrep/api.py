@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from semrep.ir.module import Module
 from semrep.passes.base import Pass
-from semrep.passes.contract import Numerics, weakest
+from semrep.passes.contract import Contract, Numerics, weakest
 from semrep.passes.manager import BrokenEdit, PassManager, Trace, replay
 from semrep.passes.manager import Observer as StepObserver
 from semrep.passes.pipeline import Element, Pipeline
@@ -194,7 +194,7 @@ def _without_a_run(
     harness: Harness | NoHarness | None,
     observer: StepObserver | None,
 ) -> Result:
-    bitwise = [e for e in pipeline if e.pass_.contract.numerics is Numerics.BITWISE]
+    bitwise = [e for e in pipeline if _needs_no_run(e.pass_.contract)]
     trace = PassManager(observer=observer).run(module, Pipeline(tuple(bitwise)))
     if _compiles(module) and not _compiles(trace.after):
         # tree-sitter's grammar takes what CPython does not: the passes have a bug.
@@ -202,6 +202,11 @@ def _without_a_run(
     note = str(harness) if isinstance(harness, NoHarness) else "verification was switched off"
     status = Status.NOT_EXECUTED if trace.changed else Status.UNCHANGED
     return Result(module, trace, status, note, harness=harness)
+
+
+def _needs_no_run(contract: Contract) -> bool:
+    """True for passes that prove all they rely on from the text."""
+    return contract.numerics is Numerics.BITWISE and not contract.assumes
 
 
 def _compiles(module: Module) -> bool:

@@ -75,6 +75,16 @@ def test_without_inputs_nothing_is_claimed() -> None:
     assert not tensor.changed
 
 
+def test_without_a_run_no_assumption_is_made() -> None:
+    assuming = [p for p in semrep.all_passes() if p.contract.assumes]
+    assert {"load-row-once", "spell-operators"} <= {p.name for p in assuming}
+    source = (Path(__file__).parents[1] / "examples" / "triton_softmax.py").read_text()
+    result = semrep.optimize(source[: source.index("def semrep_inputs")])
+    assert result.status in (semrep.Status.UNCHANGED, semrep.Status.NOT_EXECUTED)
+    taken = {s.site.pass_spec.partition("{")[0] for s in result.trace.steps}
+    assert not taken & {p.name for p in assuming}
+
+
 def test_a_wrong_step_is_taken_back_and_the_right_ones_stay() -> None:
     result = semrep.apply_passes(PLAIN, ["order-comparison", _OffByOne()])
     assert result.status is semrep.Status.VERIFIED, result
