@@ -92,6 +92,7 @@ class Rule(Pass):
     types: str = "floating"
     may_be_slower: bool = False
     example: Mapping[str, Any] = field(default_factory=dict)
+    is_opt_in: bool = False  # type: ignore[misc]
 
     dialects: ClassVar[frozenset[str]] = frozenset({TENSOR})
     objectives: ClassVar[frozenset[str]] = frozenset({"latency"})
@@ -205,6 +206,7 @@ def rule(
     may_be_slower: bool = False,
     example: Mapping[str, Any] | None = None,
     family: str = "tensor",
+    is_opt_in: bool = False,
 ) -> Rule:
     """Make a rule and register it.
 
@@ -214,7 +216,7 @@ def rule(
     """
     made = Rule(
         name, doc.strip().split("\n")[0], family, contract.assuming(_ASSUMES), doc, rewrites,
-        types, may_be_slower, example or {},
+        types, may_be_slower, example or {}, is_opt_in,
     )  # fmt: skip
     registry.register_instance(made)
     _rules.append(made)

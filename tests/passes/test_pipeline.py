@@ -41,3 +41,10 @@ def test_families_patterns_and_opt_in() -> None:
 def test_bad_pipelines_say_why(text: str, message: str) -> None:
     with pytest.raises(PipelineError, match=message):
         Pipeline.parse(text)
+
+
+def test_what_changes_special_values_must_be_asked_for() -> None:
+    chosen = {e.pass_.name for e in Pipeline.parse("tensor")}
+    for pass_ in registry.all_passes():
+        if any("finite" in fact for fact in pass_.contract.assumes):
+            assert pass_.is_opt_in and pass_.name not in chosen

@@ -152,6 +152,7 @@ rule(
     ),
     contract=REASSOCIATES.assuming("the operands of the product are finite"),
     example={"a": "f32(256, 256)", "d": "f32(256)"},
+    is_opt_in=True,
 )
 
 rule(
