@@ -14,10 +14,11 @@ from semrep.ir.text import Span
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _PYTHON_2 = {"print_statement": "the print statement", "exec_statement": "the exec statement"}
-# Cheaper than a search of the tree, which then tells statements from text in strings.
-_PERHAPS_PYTHON_2 = re.compile(
-    rb"(?:^|[;:\r])[ \t\f]*(?:print|exec)\b(?:[ \t]*\([ \t]*yield\b|(?![ \t]*[(=.:,)]))",
-    re.MULTILINE,
+# Cheaper than a search of the tree, which then tells statements from text in strings. Each
+# begins with a literal, so that Python's matcher skips to it.
+_PERHAPS_STATEMENTS = tuple(
+    re.compile(word + rb"\b(?:[ \t]*\([ \t]*yield\b|(?![ \t]*[(=.:,)]))")
+    for word in (b"print", b"exec")
 )
 _MOST_SYNTAX_ERRORS = 20
 
@@ -103,7 +104,11 @@ def _check_syntax(source: bytes, tree: tree_sitter.Tree, language: str) -> Itera
 
 
 def _check_python_2(source: bytes, tree: tree_sitter.Tree) -> Iterator[Diagnostic]:
-    if not _PERHAPS_PYTHON_2.search(source):
+    if not any(
+        _starts_statement(source, m.start())
+        for p in _PERHAPS_STATEMENTS
+        for m in p.finditer(source)
+    ):
         return
     seen: set[str] = set()
     cursor = tree_sitter.QueryCursor(search("python", frozenset(_PYTHON_2)))
@@ -117,3 +122,8 @@ def _check_python_2(source: bytes, tree: tree_sitter.Tree) -> Iterator[Diagnosti
             Span(node.start_byte, node.end_byte),
             True,
         )
+
+
+def _starts_statement(source: bytes, at: int) -> bool:
+    before = source[source.rfind(b"\n", 0, at) + 1 : at].rstrip(b" \t\f")
+    return not before or before[-1:] in (b";", b":", b"\r")
