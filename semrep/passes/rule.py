@@ -215,9 +215,17 @@ def rule(
     both sides of the first rewrite are run on it by the tests.
     """
     made = Rule(
-        name, doc.strip().split("\n")[0], family, contract.assuming(_ASSUMES), doc, rewrites,
-        types, may_be_slower, example or {}, is_opt_in,
-    )  # fmt: skip
+        name=name,
+        summary=doc.strip().split("\n")[0],
+        family=family,
+        contract=contract.assuming(_ASSUMES),
+        is_opt_in=is_opt_in,
+        doc=doc,
+        rewrites=rewrites,
+        types=types,
+        may_be_slower=may_be_slower,
+        example=example or {},
+    )
     registry.register_instance(made)
     _rules.append(made)
     return made
