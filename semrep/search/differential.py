@@ -16,6 +16,7 @@ from semrep.verify import Baseline, Different, Inconclusive, Verifier
 # A simplification may be kept where time cannot tell it from what it replaces.
 _SIMPLIFIES = frozenset({"tensor", "triton"})
 _NOT_SLOWER = 0.97
+_SURELY_SLOWER = 0.8
 # Less than this is no reason to touch anybody's code.
 _WORTH_IT = 1.02
 
@@ -83,6 +84,8 @@ class DifferentialEvaluator:
         if isinstance(verdict, Inconclusive):
             return Judgement(Decision.INCONCLUSIVE, verdict.reason, verdict)
         cost = self.cost(base, move.after)
+        if not isinstance(cost, str) and cost.slower and cost.ratio > _SURELY_SLOWER:
+            cost = self.cost(base, move.after)  # noise comes in spells: look again
         if isinstance(cost, str):
             return Judgement(Decision.INCONCLUSIVE, cost, verdict)
         if cost.faster and cost.ratio >= _WORTH_IT:
