@@ -260,20 +260,6 @@ def is_only_statement(node: Node) -> bool:
     return parent is None or [c for c in parent.operands if c is not node] == []
 
 
-def is_docstring(node: Node) -> bool:
-    """A bare string that opens a function's, class's or module's body."""
-    if node.kind != "expression_statement" or not node.operands:
-        return False
-    if node.operands[0].kind not in ("string", "concatenated_string"):
-        return False
-    holder = node.parent.parent if node.parent is not None else None
-    return (
-        holder is not None
-        and holder.kind in ("function_definition", "class_definition")
-        and node.previous_sibling is None
-    )
-
-
 def delete_statement(unit: Unit, node: Node) -> Edit:
     """Remove a statement with its lines; `pass` stays where a block would become empty.
     Comments on lines of their own stay; one behind the statement goes with it."""

@@ -173,8 +173,6 @@ class Module:
             placed = self.units[index]
             if placed.span.contains(span):
                 return placed
-            if placed.unit.kind == STATEMENT and placed.span.end <= span.start:
-                continue
         return None
 
     def holding(self, kinds: frozenset[str]) -> list[Placed]:

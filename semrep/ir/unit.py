@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from semrep.ir.repair import repair
-from semrep.ir.text import Span
 from semrep.ir.tree import Node, convert
 
 if TYPE_CHECKING:
@@ -142,14 +141,6 @@ class Unit:
         if len(kinds) == 1:
             return self.by_kind.get(kinds[0], [])
         return [n for kind in kinds for n in self.by_kind.get(kind, ())]
-
-    def node_at(self, span: Span, *kinds: str) -> Node | None:
-        """The outermost node of one of some kinds that covers exactly this span."""
-        for kind in kinds:
-            for node in self.by_kind.get(kind, ()):
-                if node.start == span.start and node.end == span.end:
-                    return node
-        return None
 
     @property
     def qualified_name(self) -> str:
