@@ -63,7 +63,8 @@ def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
     """What the worker imports before its first fork: the libraries and the file's own imports."""
     warm: list[str] = ["numpy", "semrep.runtime.subject", "semrep.runtime.capture"]
     if harness.framework == "torch":
-        warm.append("torch")
+        # The second is what autograd imports on its first use: sympy, half a second of it.
+        warm.extend(("torch", "torch.fx.experimental.symbolic_shapes"))
     if harness.triton and harness.device == "cpu":
         warm.append("semrep.runtime.triton_bridge:install")
     if harness.framework == "jax":
