@@ -37,10 +37,11 @@ def install() -> None:
     import triton
     from triton.runtime import interpreter
 
-    from semrep.runtime import triton_bfloat16, triton_libdevice, triton_memory
+    from semrep.runtime import triton_bfloat16, triton_counters, triton_libdevice, triton_memory
 
     triton_libdevice.install()
     triton_bfloat16.install(interpreter)
+    triton_counters.install(interpreter)
     triton_memory.install(interpreter)
     _convert_floats(interpreter)
     _convert_numbers(interpreter)

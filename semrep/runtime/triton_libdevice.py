@@ -81,14 +81,14 @@ def _elementwise(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         import triton.language as tl
         from triton.runtime.interpreter import TensorHandle, interpreter_semantic
 
-        from semrep.runtime import triton_bfloat16, triton_memory
+        from semrep.runtime import triton_bfloat16, triton_counters
 
         tensors = [interpreter_semantic.to_tensor(value) for value in values]
         shaped = max(tensors, key=lambda t: t.handle.data.ndim * 1000 + t.handle.data.size)
         widest = max((t.dtype.scalar for t in tensors), key=lambda d: d.primitive_bitwidth)
         with np.errstate(all="ignore"):
             data = function(*(triton_bfloat16.widened(t.handle) for t in tensors))
-        triton_memory.note_special(np.size(data))
+        triton_counters.note_special(np.size(data))
         handle = triton_bfloat16.narrowed(np.asarray(data), widest)
         return tl.tensor(TensorHandle(handle, widest), _typed(tl, shaped.type, widest))
 

@@ -1,111 +1,152 @@
-"""Watches what interpreted kernels do: refuses accesses outside their arguments, and counts.
+"""The interpreter's memory operations and launches, told to whoever observes them.
 
-An access is checked before it is performed, against the storages of all launch arguments.
-Counting is off until `counting()` is entered, since sectors cost time.
+Every access is described before it is performed: first to the bounds check, which is always
+on, then to the observers (counters, races), of which there are none until one is entered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-SECTOR_BYTES = 32
-WARP_LANES = 32
-_SPECIAL = (
-    "create_exp", "create_exp2", "create_log", "create_log2", "create_sin", "create_cos",
-    "create_sqrt", "create_precise_sqrt", "create_rsqrt", "create_erf",
-)  # fmt: skip
-_DIVISIONS = ("create_fdiv", "create_precise_divf", "create_approx_divf", "create_frem")
-_FLOAT_OPS = (
-    "create_fadd", "create_fsub", "create_fmul", "create_fneg", "create_minimumf",
-    "create_maximumf", "create_minnumf", "create_maxnumf", "create_fma", "create_clampf",
-    "create_fabs",
-)  # fmt: skip
+from semrep.runtime import triton_regions
+from semrep.runtime.triton_bounds import check_bounds
+from semrep.runtime.triton_counters import counting
+from semrep.runtime.triton_regions import Launch, Region
+from semrep.runtime.triton_spin import SpinGuard
+
+__all__ = ["Access", "Observer", "counting", "install", "observing", "ordering"]
+
+Kind = Literal["load", "store", "atomic"]
+# From the number of programs and the number of the launch to the order they run in.
+Order = Callable[[int, int], NDArray[np.int64]]
 
 
-class OutOfBounds(IndexError):
-    """A load or store touches memory outside the storages of the kernel's arguments."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One load, store or atomic of one program, not yet performed.
+
+    addresses, active: of the whole block; chosen: addresses of the active lanes, in order.
+    width: bytes a lane. values: what a store writes, of the block's shape. region: the storage
+    the pointer was made from, where that is known. releases, acquires: of an atomic.
+    """
+
+    kind: Kind
+    addresses: NDArray[np.uint64]
+    active: NDArray[np.bool_]
+    chosen: NDArray[np.uint64]
+    width: int
+    region: Region | None = None
+    values: NDArray[Any] | None = None
+    volatile: bool = False
+    acquires: bool = False
+    releases: bool = False
 
 
-class _Launch:
-    """The storages of one launch: start and end addresses, and the bytes touched in each."""
+class Observer(Protocol):
+    def launched(self, launch: Launch) -> None: ...
 
-    def __init__(self, intervals: list[tuple[int, int]]) -> None:
-        self.low = np.array([low for low, _ in intervals], dtype=np.uint64)
-        self.high = np.array([high for _, high in intervals], dtype=np.uint64)
-        self.checked = bool(intervals)
+    def started(self, launch: Launch) -> None:
+        """A program begins; launch.program and launch.index say which."""
+
+    def accessed(self, launch: Launch, access: Access) -> None: ...
+
+    def finished(self, launch: Launch) -> None: ...
 
 
-_launch: _Launch | None = None
-_counts: dict[str, int] | None = None
-_touched: dict[int, set[int]] = {}
+_launch: Launch | None = None
+_launches = 0
+_observers: tuple[Observer, ...] = ()
+_order: Order | None = None
+_permutation: NDArray[np.int64] | None = None
+_spin = SpinGuard()
+_atomic_kind: list[str] = []
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Tells the observer of all launches and accesses until left."""
+    global _observers
+    before = _observers
+    _observers = (*before, observer)
+    try:
+        yield
+    finally:
+        _observers = before
+
+
+@contextmanager
+def ordering(order: Order | None) -> Iterator[None]:
+    """Runs the programs of every launch in this order until left."""
+    global _order
+    before = _order
+    _order = order
+    try:
+        yield
+    finally:
+        _order = before
 
 
 def install(interpreter: Any) -> None:
-    """Hooks the interpreter's launches, memory operations and arithmetic."""
-    builder = interpreter.InterpreterBuilder
+    """Hooks the interpreter's launches and memory operations."""
+    triton_regions.install(interpreter, lambda: _launch)
+    _hook_accesses(interpreter.InterpreterBuilder)
+    _hook_atomic_loads(interpreter.InterpreterBuilder)
+    _hook_launches(interpreter)
+    _hook_programs(interpreter.InterpreterBuilder)
+
+
+def _hook_accesses(builder: Any) -> None:
     load, store = builder.create_masked_load, builder.create_masked_store
     rmw, cas = builder.create_atomic_rmw, builder.create_atomic_cas
-    bitcast = builder.create_bitcast
 
     def create_masked_load(
-        self: Any, ptrs: Any, mask: Any, other: Any, policy: Any, volatile: Any
+        self: Any, ptrs: Any, mask: Any, other: Any, cache_policy: Any, is_volatile: Any
     ) -> Any:
         mask = _as_booleans(mask)
-        _access("load", ptrs, mask.data)
-        return load(self, ptrs, mask, other, policy, volatile)
+        _access("load", ptrs, mask.data, volatile=bool(is_volatile))
+        return load(self, ptrs, mask, other, cache_policy, is_volatile)
 
-    def create_masked_store(self: Any, ptrs: Any, value: Any, mask: Any, policy: Any) -> Any:
+    def create_masked_store(self: Any, ptrs: Any, value: Any, mask: Any, cache_policy: Any) -> Any:
         mask = _as_booleans(mask)
-        _access("store", ptrs, mask.data)
-        return store(self, ptrs, value, mask, policy)
+        _access("store", ptrs, mask.data, value.data)
+        return store(self, ptrs, value, mask, cache_policy)
 
     def create_atomic_rmw(
         self: Any, op: Any, ptr: Any, val: Any, mask: Any, sem: Any, scope: Any
     ) -> Any:
         mask = _as_booleans(mask)
-        _access("atomic", ptr, mask.data)
+        _access("atomic", ptr, mask.data, sem=sem)
         return rmw(self, op, ptr, val, mask, sem, scope)
 
     def create_atomic_cas(self: Any, ptr: Any, cmp: Any, val: Any, sem: Any, scope: Any) -> Any:
-        _access("atomic", ptr, np.ones(ptr.data.shape, dtype=bool))
+        _access("atomic", ptr, np.ones(ptr.data.shape, dtype=bool), sem=sem)
         return cas(self, ptr, cmp, val, sem, scope)
 
-    def create_int_to_ptr(self: Any, source: Any, kind: Any) -> Any:
-        # Addresses that come out of memory may lead anywhere; nothing can be said of them.
-        if _launch is not None:
-            _launch.checked = False
-        return bitcast(self, source, kind)
-
-    for function in (
-        create_masked_load,
-        create_masked_store,
-        create_atomic_rmw,
-        create_atomic_cas,
-        create_int_to_ptr,
-    ):
+    for function in (create_masked_load, create_masked_store, create_atomic_rmw, create_atomic_cas):
         setattr(builder, function.__name__, function)
-    for names, key in (
-        (_SPECIAL, "special"),
-        (_DIVISIONS, "special"),
-        (_FLOAT_OPS, "arithmetic"),
-    ):
-        for name in names:
-            setattr(builder, name, _counted(getattr(builder, name), key))
-    dot = builder.create_dot
 
-    def create_dot(self: Any, a: Any, b: Any, *rest: Any) -> Any:
-        if _counts is not None:
-            _counts["dot_flops"] += 2 * int(a.data.size) * int(b.data.shape[-1])
-        return dot(self, a, b, *rest)
 
-    builder.create_dot = create_dot
-    _hook_launches(interpreter)
-    _hook_reductions(interpreter)
+def _hook_atomic_loads(builder: Any) -> None:
+    """Atomic loads and stores pass through the plain ones, and are told apart by the way."""
+    for name in ("create_atomic_load", "create_atomic_store", "create_atomic_poll"):
+        method = getattr(builder, name, None)
+        if method is None:
+            continue
+
+        def atomic(self: Any, *operands: Any, method: Any = method) -> Any:
+            _atomic_kind.append(str(operands[-2]))
+            try:
+                return method(self, *operands)
+            finally:
+                _atomic_kind.pop()
+
+        setattr(builder, name, atomic)
 
 
 def _as_booleans(mask: Any) -> Any:
@@ -116,20 +157,44 @@ def _as_booleans(mask: Any) -> Any:
     return mask
 
 
-def _counted(method: Any, key: str) -> Any:
-    def call(self: Any, *operands: Any, **named: Any) -> Any:
-        result = method(self, *operands, **named)
-        if _counts is not None:
-            _counts[key] += int(result.data.size)
-        return result
-
-    return call
-
-
-def note_special(elements: int) -> None:
-    """Counts evaluations of an elementary function that does not pass through the builder."""
-    if _counts is not None:
-        _counts["special"] += int(elements)
+def _access(
+    kind: Kind,
+    ptrs: Any,
+    mask: NDArray[np.bool_],
+    values: NDArray[Any] | None = None,
+    sem: Any = None,
+    volatile: bool = False,
+) -> None:
+    launch = _launch
+    if launch is None:
+        return
+    if _atomic_kind:
+        kind, sem = "atomic", _atomic_kind[-1]
+    width = max(1, ptrs.get_element_ty().primitive_bitwidth // 8)
+    addresses: NDArray[np.uint64] = ptrs.data
+    active = np.broadcast_to(mask, addresses.shape)
+    chosen = addresses[active]
+    region = triton_regions.region_of(ptrs)
+    if chosen.size:
+        check_bounds(launch, kind, addresses, active, chosen, width, region)
+        if chosen.size == 1 and (volatile or kind == "atomic"):
+            _spin.note(launch, int(chosen[0]), width)
+    if _observers:
+        semantics = str(sem).upper() if kind == "atomic" else ""
+        access = Access(
+            kind=kind,
+            addresses=addresses,
+            active=active,
+            chosen=chosen,
+            width=width,
+            region=region if isinstance(region, Region) else None,
+            values=values,
+            volatile=volatile,
+            acquires="ACQ" in semantics,
+            releases="REL" in semantics and "RELAXED" not in semantics,
+        )
+        for observer in _observers:
+            observer.accessed(launch, access)
 
 
 def _hook_launches(interpreter: Any) -> None:
@@ -137,143 +202,65 @@ def _hook_launches(interpreter: Any) -> None:
     arguments, run = executor._init_args_hst, executor.__call__
 
     def _init_args_hst(self: Any, args: Any, kwargs: Any) -> Any:
-        global _launch
+        global _launch, _launches
         on_host, named = arguments(self, args, kwargs)
-        _launch = _Launch(list(_intervals([*on_host, *named.values()])))
+        given = [*zip(self.arg_names, on_host, strict=False), *named.items()]
+        _launches += 1
+        _launch = Launch.of(self.fn.__name__, given, _launches)
+        for observer in _observers:
+            observer.launched(_launch)
         return on_host, named
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-        global _launch
-        before = _launch
-        if _counts is not None:
-            _counts["launches"] += 1
+        global _launch, _permutation
+        before = _launch, _permutation
+        _permutation = None
         try:
-            return run(self, *args, **kwargs)
+            result = run(self, *args, **kwargs)
+            if _launch is not None:
+                for observer in _observers:
+                    observer.finished(_launch)
+            return result
+        except interpreter.InterpreterError as error:
+            fault = _fault_behind(error)
+            if fault is None:
+                raise
+            raise fault from None
         finally:
-            _launch = before
+            _launch, _permutation = before
 
     executor._init_args_hst, executor.__call__ = _init_args_hst, __call__
-    builder = interpreter.InterpreterBuilder
+
+
+def _fault_behind(error: BaseException) -> triton_regions.KernelFault | None:
+    """The interpreter wraps what a kernel raises, once for every function called."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, triton_regions.KernelFault):
+            return cause
+        cause = cause.__cause__
+    return None
+
+
+def _hook_programs(builder: Any) -> None:
     place = builder.set_grid_idx
 
     def set_grid_idx(self: Any, x: int, y: int, z: int) -> None:
-        if _counts is not None:
-            _counts["programs"] += 1
+        global _permutation
+        _, ny, nz = self.grid_dim
+        program = (x * ny + y) * nz + z
+        if _order is not None and _launch is not None:
+            if _permutation is None:
+                count = int(np.prod(self.grid_dim))
+                _permutation = _order(count, _launch.number)
+            program = int(_permutation[program])
+            x, y, z = program // (ny * nz), program // nz % ny, program % nz
+        if _launch is not None:
+            _launch.grid = tuple(int(extent) for extent in self.grid_dim)
+            _launch.program, _launch.index = program, (x, y, z)
+            _spin.reset()
+            for observer in _observers:
+                observer.started(_launch)
         place(self, x, y, z)
 
     builder.set_grid_idx = set_grid_idx
-
-
-def _hook_reductions(interpreter: Any) -> None:
-    apply = interpreter.ReduceOps.apply
-
-    def applied(self: Any, input: Any) -> Any:
-        if _counts is not None:
-            first = input[0] if isinstance(input, tuple) else input
-            _counts["reductions"] += 1
-            _counts["arithmetic"] += int(first.handle.data.size)
-        return apply(self, input)
-
-    interpreter.ReduceOps.apply = applied
-
-
-def _intervals(arguments: Any) -> Iterator[tuple[int, int]]:
-    for argument in arguments:
-        if isinstance(argument, tuple):
-            yield from _intervals(argument)
-            continue
-        tensor = getattr(argument, "base", argument)
-        if hasattr(tensor, "untyped_storage"):
-            storage = tensor.untyped_storage()
-            yield storage.data_ptr(), storage.data_ptr() + storage.nbytes()
-
-
-def _access(kind: str, ptrs: Any, mask: NDArray[np.bool_]) -> None:
-    width = max(1, ptrs.get_element_ty().primitive_bitwidth // 8)
-    addresses: NDArray[np.uint64] = ptrs.data
-    active = np.broadcast_to(mask, addresses.shape)
-    chosen = addresses[active]
-    if _launch is not None and _launch.checked and chosen.size:
-        _check(kind, chosen, width, _launch)
-    if _counts is not None:
-        _count(kind, addresses, active, chosen, width)
-
-
-def _check(kind: str, chosen: NDArray[np.uint64], width: int, launch: _Launch) -> None:
-    low, high = chosen.min(), chosen.max()
-    if bool(np.any((launch.low <= low) & (high + np.uint64(width) <= launch.high))):
-        return
-    inside = np.zeros(chosen.shape, dtype=bool)
-    for start, end in zip(launch.low, launch.high, strict=True):
-        inside |= (chosen >= start) & (chosen + np.uint64(width) <= end)
-    if not inside.all():
-        raise OutOfBounds(f"{kind} of {int((~inside).sum())} lanes outside the kernel's arguments")
-
-
-def _count(
-    kind: str,
-    addresses: NDArray[np.uint64],
-    active: NDArray[np.bool_],
-    chosen: NDArray[np.uint64],
-    width: int,
-) -> None:
-    assert _counts is not None
-    name = {"load": "bytes_loaded", "store": "bytes_stored", "atomic": "bytes_atomic"}[kind]
-    _counts[name] += int(chosen.size) * width
-    _counts["sectors"] += _sectors(addresses, active, width)
-    if kind == "atomic":
-        _counts["atomics"] += int(chosen.size)
-    touched = _touched.setdefault(width, set())
-    touched.update(np.unique(chosen).tolist())
-
-
-def _sectors(addresses: NDArray[np.uint64], active: NDArray[np.bool_], width: int) -> int:
-    """32-byte sectors, summed over warps of 32 neighbouring lanes.
-
-    Lanes are laid along the dimension whose addresses lie closest, as the compiler's coalescing
-    does; a warp pays once for each sector it touches.
-    """
-    if addresses.ndim > 1:
-        steps = []
-        for axis in range(addresses.ndim):
-            first = addresses[(0,) * addresses.ndim]
-            index = [0] * addresses.ndim
-            index[axis] = min(1, addresses.shape[axis] - 1)
-            gap = abs(int(addresses[tuple(index)]) - int(first))
-            steps.append((gap == 0, gap, axis))
-        order = [axis for _, _, axis in sorted(steps, key=lambda s: (s[0], s[1]))][::-1]
-        # Broadcast dimensions (gap 0) go outermost, then the widest strides.
-        addresses, active = addresses.transpose(order), active.transpose(order)
-    sectors = (addresses.reshape(-1) // np.uint64(SECTOR_BYTES)).astype(np.int64)
-    sectors = np.where(active.reshape(-1), sectors, -1)
-    lanes = sectors.size
-    padded = -(-lanes // WARP_LANES) * WARP_LANES
-    table = np.full(padded, -1, dtype=np.int64)
-    table[:lanes] = sectors
-    table = np.sort(table.reshape(-1, WARP_LANES), axis=1)
-    distinct = (np.diff(table, axis=1) != 0).sum(axis=1) + 1 - (table[:, 0] == -1)
-    return int(distinct.sum())
-
-
-@contextmanager
-def counting() -> Iterator[dict[str, int]]:
-    """Counts until left; the dict is complete then.
-
-    bytes_loaded, bytes_stored, bytes_atomic: asked for by active lanes; sectors: 32-byte
-    sectors over warps; unique_bytes: distinct bytes; arithmetic, special: element operations;
-    dot_flops; reductions; atomics; programs; launches.
-    """
-    global _counts
-    names = (
-        "bytes_loaded", "bytes_stored", "bytes_atomic", "sectors", "unique_bytes", "arithmetic",
-        "special", "dot_flops", "reductions", "atomics", "programs", "launches",
-    )  # fmt: skip
-    counts = dict.fromkeys(names, 0)
-    _touched.clear()
-    _counts = counts
-    try:
-        yield counts
-    finally:
-        counts["unique_bytes"] = sum(width * len(seen) for width, seen in _touched.items())
-        _touched.clear()
-        _counts = None
