@@ -36,8 +36,15 @@ def install() -> None:
     os.environ["TRITON_INTERPRET"] = "1"
     import triton
     from triton.runtime import interpreter
+    from triton.runtime.autotuner import Autotuner
 
-    from semrep.runtime import triton_bfloat16, triton_counters, triton_libdevice, triton_memory
+    from semrep.runtime import (
+        triton_autotune,
+        triton_bfloat16,
+        triton_counters,
+        triton_libdevice,
+        triton_memory,
+    )
 
     triton_libdevice.install()
     triton_bfloat16.install(interpreter)
@@ -45,7 +52,7 @@ def install() -> None:
     triton_memory.install(interpreter)
     _convert_floats(interpreter)
     _convert_numbers(interpreter)
-    _tune_without_device(triton)
+    triton_autotune.install(Autotuner)
     _describe_device(triton)
     _count_launches(interpreter)
 
@@ -96,17 +103,6 @@ def _convert_numbers(interpreter: Any) -> None:
     interpreter.FunctionRewriter.ast_transformer = _MethodsOfNumbers.transformer(
         interpreter.ASTTransformer
     )
-
-
-def _tune_without_device(triton: Any) -> None:
-    """An autotuned kernel runs its first configuration; there is nothing to time here."""
-    from triton.runtime.autotuner import Autotuner
-
-    def first(self: Any, kernel_call: Any, quantiles: Any = None) -> list[float]:
-        self._semrep_order = getattr(self, "_semrep_order", 0) + 1
-        return [float(self._semrep_order)] * 3
-
-    Autotuner.do_bench = first
 
 
 def _describe_device(triton: Any) -> None:
