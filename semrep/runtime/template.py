@@ -1,89 +1,229 @@
 """The warm process: imports the heavy libraries once, then forks a fresh child for every job.
 
 It runs no subject's code itself, so each child starts from the same clean state at the price
-of a fork. It supervises the child: wall clock, a bounded tail of its output, and nothing left
-behind (a child leads its own session; what escapes that is found as an adopted orphan).
-Started by `worker.Worker` as `python -m semrep.runtime.template FD`.
+of a fork. Several children may run at once. It supervises them: wall clock, what they use
+together, a bounded tail of their output, and nothing left behind (see `supervisor`). Started
+by `worker.Worker` as `python -m semrep.runtime.template FD PARENT FOLDER GPU`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
 import pickle
 import selectors
+import shutil
 import signal
 import socket
-import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from semrep.runtime import frames
+from semrep.runtime import frames, kernel, messages, sandbox, supervisor
+from semrep.runtime.guard import guard, kernel_dies_with_parent, remove
 from semrep.runtime.limits import Limits
-
-TAIL_BYTES = 16_384
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
+from semrep.runtime.namespaces import Isolation
+from semrep.runtime.supervisor import Job
 
 
 def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.getppid() == 1:
-        return
-    request = receive(control)
-    if request is None:
-        return
-    missing = [name for name in request["warm"] if not _warm(name)]
-    # Children share pages with this process; a collection there would copy them all.
-    gc.collect()
-    gc.freeze()
-    send(control, {"ready": True, "missing": missing})
-    while (request := receive(control)) is not None:
-        send(control, _supervise(control, request))
+    descriptor, parent, folder, gpu = sys.argv[1:]
+
+    def serve(isolation: Isolation) -> None:
+        control = socket.socket(fileno=int(descriptor))
+        Template(control, folder, isolation, gpu=gpu == "1").serve()
+
+    guard(int(parent), int(descriptor), folder, gpu=gpu == "1", serve=serve)
 
 
-def send(control: socket.socket, message: dict[str, Any]) -> None:
-    payload = pickle.dumps(message)
-    control.sendall(struct.pack("<Q", len(payload)) + payload)
+class Template:
+    """Serves one control socket until it ends."""
 
+    def __init__(
+        self, control: socket.socket, folder: str, isolation: Isolation, *, gpu: bool
+    ) -> None:
+        self.control = control
+        self.folder = folder
+        self.isolation = isolation
+        self.gpu = gpu
+        self.jobs: dict[int, Job] = {}
+        self.selector = selectors.DefaultSelector()
+        self.next_watch = 0.0
+        self.own_bytes = 0
 
-def receive(control: socket.socket) -> dict[str, Any] | None:
-    """The next message, None at the end. Only trusted code of semrep writes to this socket."""
-    header = _exactly(control, 8)
-    if header is None:
-        return None
-    payload = _exactly(control, struct.unpack("<Q", header)[0])
-    return None if payload is None else pickle.loads(payload)
+    def serve(self) -> None:
+        _prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        # Other processes of the same user may neither trace this one nor read its memory.
+        _prctl(kernel.PR_SET_DUMPABLE, 0)
+        sandbox.prepare(self.isolation, gpu=self.gpu)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.selector.register(self.control, selectors.EVENT_READ, self._request)
+        while True:
+            for key, _ in self.selector.select(self._patience()):
+                if key.fileobj in self.selector.get_map() and key.data() is False:
+                    self._end()
+                    return
+            self._watch()
 
-
-def _exactly(control: socket.socket, size: int) -> bytes | None:
-    pieces = bytearray()
-    while len(pieces) < size:
-        piece = control.recv(min(size - len(pieces), 1 << 20))
-        if not piece:
+    def _patience(self) -> float | None:
+        if not self.jobs:
             return None
-        pieces += piece
-    return bytes(pieces)
+        deadlines = [job.deadline for job in self.jobs.values() if job.killed is None]
+        next_event = min([self.next_watch, *deadlines])
+        return max(0.0, next_event - time.monotonic())
+
+    def _request(self) -> bool:
+        received = messages.receive(self.control)
+        if received is None:
+            return False
+        request: dict[str, Any] = pickle.loads(received[0])
+        if "warm" in request:
+            missing = [name for name in request["warm"] if not _warm(name)]
+            # Children share pages with this process; a collection there would copy them all.
+            gc.collect()
+            self._freeze()
+            self._send({"id": request["id"], "missing": missing, "why_not": self.isolation.why_not})
+        elif "cancel" in request:
+            if request["cancel"] in self.jobs:
+                self.jobs[request["cancel"]].kill("worker", "given up by the caller")
+        else:
+            self._start(request)
+        return True
+
+    def _freeze(self) -> None:
+        gc.freeze()
+        self.own_bytes = supervisor.resident_bytes(os.getpid())
+
+    def _start(self, request: dict[str, Any]) -> None:
+        if _known(request["function"]):
+            self._freeze()
+        number = request["id"]
+        folder = os.path.join(self.folder, f"job{number}")
+        output, write = os.pipe()
+        result = os.memfd_create("result")
+        os.mkdir(folder, 0o700)
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            self._child(request, folder, write, result)
+        os.close(write)
+        limits: Limits = request["limits"]
+        job = Job(number, pid, os.pidfd_open(pid), output, result, folder, limits, started)
+        if not self.jobs:
+            self.next_watch = started + supervisor.WATCH_EVERY_S
+        self.jobs[number] = job
+        self.selector.register(output, selectors.EVENT_READ, lambda: self._printed(job))
+        self.selector.register(job.pidfd, selectors.EVENT_READ, lambda: self._finish(job))
+
+    def _printed(self, job: Job) -> None:
+        if not job.read():
+            self.selector.unregister(job.output)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for job in self.jobs.values():
+            if now >= job.deadline and job.killed is None:
+                job.kill("timeout", f"no result within {job.limits.wall_s:g} s")
+        if self.jobs and now >= self.next_watch:
+            for job in self.jobs.values():
+                job.watch(self.own_bytes)
+            self._kill_strays()
+            self.next_watch = time.monotonic() + supervisor.WATCH_EVERY_S
+
+    def _finish(self, job: Job) -> None:
+        _, status, usage = os.wait4(job.pid, 0)
+        seconds = time.monotonic() - job.started
+        del self.jobs[job.number]
+        supervisor.kill_group(job.pid)
+        self._kill_strays()
+        job.drain()
+        with contextlib.suppress(KeyError):
+            self.selector.unregister(job.output)
+        self.selector.unregister(job.pidfd)
+        self._send(job.report(status, seconds, usage.ru_maxrss * 1024), job.result)
+        job.close()
+        remove(job.folder)
+        shared = self.isolation.shared_memory
+        if shared is not None and not self.jobs:
+            for entry in os.scandir(shared):
+                with contextlib.suppress(OSError):
+                    shutil.rmtree(entry.path) if entry.is_dir() else os.unlink(entry.path)
+
+    def _kill_strays(self) -> None:
+        running = {job.pid for job in self.jobs.values()}
+        supervisor.kill_strays(running, own_processes=self.isolation.processes)
+
+    def _send(self, report: dict[str, Any], descriptor: int | None = None) -> None:
+        messages.send(self.control, frames.encode(report), descriptor)
+
+    def _end(self) -> None:
+        for job in self.jobs.values():
+            supervisor.kill_group(job.pid)
+        supervisor.kill_strays(set(), own_processes=self.isolation.processes)
+
+    def _child(self, request: dict[str, Any], folder: str, output: int, result: int) -> None:
+        """Runs one job and exits. Whatever happens here never returns into the loop."""
+        code = 70
+        try:
+            os.setsid()
+            kernel_dies_with_parent()
+            _prctl(kernel.PR_SET_DUMPABLE, 1)
+            self._let_go()
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            for source, target in ((nothing, 0), (output, 1), (output, 2)):
+                os.dup2(source, target)
+            os.close(output)
+            os.close(nothing)
+            os.chdir(folder)
+            _settle(folder)
+            limits: Limits = request["limits"]
+            limits.apply(
+                bound_address_space=request["bound_address_space"],
+                counted_apart=self.isolation.own_user and os.geteuid() != 0,
+            )
+            sandbox.confine(folder, self.isolation, gpu=self.gpu)
+            _set_threads(limits.threads)
+            function = _resolve(request["function"])
+            arguments = pickle.loads(request["arguments"])
+            frame = frames.encode(function(*arguments), request["nonce"])
+            view = memoryview(frame)
+            while view:
+                view = view[os.write(result, view) :]
+            code = 0
+        except MemoryError:
+            code = 71
+        except BaseException:
+            import traceback
+
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
+                sys.stderr.flush()
+        finally:
+            with contextlib.suppress(BaseException):
+                sys.stdout.flush()
+            os._exit(code)
+
+    def _let_go(self) -> None:
+        """Closes what belongs to the warm process and to the other jobs."""
+        self.selector.close()
+        self.control.close()
+        for job in self.jobs.values():
+            job.close()
 
 
 def _warm(name: str) -> bool:
-    """Prepares "module", "module:function" (called) or "path:FOLDER" ahead of the first fork.
-
-    One that fails matters only to the job that needs it, and fails again there, with a report.
-    """
+    """Imports one module; "path:FOLDER" makes a folder importable, "module:function" also calls
+    the function. False where that is impossible here."""
+    if name.startswith("path:"):
+        sys.path.append(name[5:])
+        return True
+    module, _, function = name.partition(":")
     try:
-        module, _, function = name.partition(":")
-        if module == "path":
-            sys.path.append(function)
-        elif function:
-            getattr(importlib.import_module(module), function)()
+        if function:
+            _resolve(name)()
         else:
             importlib.import_module(module)
     except Exception:
@@ -91,143 +231,36 @@ def _warm(name: str) -> bool:
     return True
 
 
-def _supervise(control: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
-    limits: Limits = request["limits"]
-    output_read, output_write = os.pipe()
-    started = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        _child(control, request, output_read, output_write)
-    os.close(output_write)
-    tail = bytearray()
-    written = 0
-    timed_out = cancelled = False
-    status: int | None = None
-    usage = None
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, output_read)
-        done = os.pidfd_open(pid)
-        stack.callback(os.close, done)
-        selector = stack.enter_context(selectors.DefaultSelector())
-        selector.register(output_read, selectors.EVENT_READ)
-        selector.register(done, selectors.EVENT_READ)
-        selector.register(control, selectors.EVENT_READ)
-        while status is None:
-            left = started + limits.wall_s - time.monotonic()
-            if left <= 0:
-                timed_out = True
-            events = selector.select(max(0.0, left))
-            for key, _ in events:
-                if key.fileobj == output_read:
-                    piece = os.read(output_read, 1 << 16)
-                    if not piece:
-                        selector.unregister(output_read)
-                    written += len(piece)
-                    tail = (tail + piece)[-TAIL_BYTES:]
-                elif key.fileobj is control:
-                    cancelled = True
-            if timed_out or cancelled:
-                _kill_group(pid)
-            if timed_out or cancelled or any(key.fileobj == done for key, _ in events):
-                _, status, usage = os.wait4(pid, 0)
-        _kill_group(pid)
-        orphans = _kill_orphans()
-        tail = (tail + _drain(output_read))[-TAIL_BYTES:]
-    return {
-        "status": os.waitstatus_to_exitcode(status),
-        "timed_out": timed_out,
-        "seconds": time.monotonic() - started,
-        "peak_bytes": usage.ru_maxrss * 1024 if usage else 0,
-        "output": bytes(tail),
-        "written": written,
-        "orphans": orphans,
-    }
-
-
-def _drain(descriptor: int) -> bytes:
-    os.set_blocking(descriptor, False)
-    pieces = b""
-    with contextlib.suppress(BlockingIOError):
-        while piece := os.read(descriptor, 1 << 16):
-            pieces = (pieces + piece)[-TAIL_BYTES:]
-    return pieces
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _kill_orphans() -> int:
-    """Kills what a child left behind: as subreaper this process inherits every orphan."""
-    killed = 0
-    for _ in range(100):
-        children = _children()
-        if not children:
-            break
-        for pid in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-        for pid in children:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-    return killed
-
-
-def _children() -> list[int]:
-    found: list[int] = []
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/children") as names:
-            found.extend(map(int, names.read().split()))
-    return found
-
-
-def _child(
-    control: socket.socket, request: dict[str, Any], output_read: int, output_write: int
-) -> None:
-    """Runs one job and exits. Whatever happens here never returns into the template's loop."""
-    code = 70
-    try:
-        os.setsid()
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        control.close()
-        os.close(output_read)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (output_write, 1), (output_write, 2)):
-            os.dup2(source, target)
-        os.close(output_write)
-        result = os.open(request["result"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.chdir(request["folder"])
-        limits: Limits = request["limits"]
-        limits.apply(bound_address_space=request["bound_address_space"])
-        _set_threads(limits.threads)
-        function: Callable[..., Any] = _resolve(request["function"])
-        frame = frames.encode(function(*request["arguments"]), request["nonce"])
-        view = memoryview(frame)
-        while view:
-            view = view[os.write(result, view) :]
-        code = 0
-    except MemoryError:
-        code = 71
-    except BaseException:
-        import traceback
-
-        with contextlib.suppress(BaseException):
-            traceback.print_exc()
-            sys.stderr.flush()
-    finally:
-        with contextlib.suppress(BaseException):
-            sys.stdout.flush()
-        os._exit(code)
+def _known(function: str) -> bool:
+    """Imports a job's module here, once for all children. True where that was new. The names
+    of jobs are semrep's own; what they are given to run is only looked at in the child."""
+    module = function.partition(":")[0]
+    if module in sys.modules:
+        return False
+    with contextlib.suppress(Exception):
+        importlib.import_module(module)
+        return True
+    return False
 
 
 def _resolve(dotted: str) -> Callable[..., Any]:
     module, _, name = dotted.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function
+
+
+def _settle(folder: str) -> None:
+    """Temporary files and caches go to the job's own folder: no job finds another's."""
+    places: Mapping[str, str] = {
+        "TMPDIR": folder,
+        "TRITON_CACHE_DIR": os.path.join(folder, "triton"),
+        "TORCHINDUCTOR_CACHE_DIR": os.path.join(folder, "inductor"),
+        "CUDA_CACHE_PATH": os.path.join(folder, "cuda"),
+    }
+    os.environ.update(places)
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None  # type: ignore[attr-defined]
 
 
 def _set_threads(threads: int) -> None:
@@ -238,8 +271,8 @@ def _set_threads(threads: int) -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+    with contextlib.suppress(OSError):
+        kernel.prctl(option, value)
 
 
 if __name__ == "__main__":

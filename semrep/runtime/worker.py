@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import secrets
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from semrep.runtime import frames
+from semrep.runtime import frames, sandbox
 from semrep.runtime.limits import Limits
-from semrep.runtime.template import receive, send
+from semrep.runtime.link import Link, LinkLost, Report
 
-_START_S = 180.0
 _GRACE_S = 10.0
+_IMPORT_S = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,8 @@ class Done:
 class Failed:
     """The job did not return: it ran past a limit, died, raised, or broke the frame.
 
-    cause: "timeout", "memory", "crash" (a signal), "exit" (left early), "error" (raised), or
-    "worker" (the warm process itself is gone).
+    cause: "timeout", "memory", "limit" (files, processes, output), "crash" (a signal), "exit"
+    (left early), "error" (raised), or "worker" (the warm process itself is gone).
     """
 
     cause: str
@@ -52,25 +49,39 @@ class Failed:
         return self.reason
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One job for `Worker.run_all`: what `Worker.run` takes."""
+
+    function: str
+    arguments: tuple[Any, ...] = ()
+    limits: Limits | None = None
+    bound_address_space: bool = True
+
+
 class Worker:
     """A warm process that runs each job in a fresh fork of itself, under limits.
 
-    warm: modules to import once, before the first fork. environment: variables to set for it.
-    A worker is one job at a time; `run` may be called from any thread. Jobs are named
-    "package.module:function"; arguments go in by pickle (they are ours), results come back in
-    frames (they are not).
+    warm: modules to import before the first fork. environment: variables to set for it. It
+    starts at the first job, and again when it was lost. May be used from several threads: as
+    many jobs run at once as there are cores. Jobs are named "package.module:function";
+    arguments go in by pickle (they are ours), results come back in frames (they are not).
     """
 
     def __init__(
         self, warm: Sequence[str] = (), environment: Mapping[str, str] | None = None
     ) -> None:
-        self._warm = tuple(warm)
+        self._wanted = dict.fromkeys(warm)
         self._environment = dict(environment or {})
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._folder: str | None = None
-        self.missing: tuple[str, ...] = ()
+        self._missing: tuple[str, ...] = ()
+        self._protection: sandbox.Protection | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._owner = os.getpid()
+        self._lock = threading.RLock()
+        self._cores = threading.BoundedSemaphore(max(1, len(os.sched_getaffinity(0))))
+        self._link: Link | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +94,23 @@ class Worker:
     ) -> None:
         self.close()
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The modules to warm that could not be imported there."""
+        return self._missing
+
+    @property
+    def protection(self) -> sandbox.Protection:
+        """What jobs here cannot do, found out by trying: once, with the first who asks."""
+        if self._protection is None:
+            self._protection = sandbox.probe_worker(self)
+        return self._protection
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that guards the warm one; None while nothing runs."""
+        return None if self._link is None else self._link.process.pid
+
     def run(
         self,
         function: str,
@@ -91,128 +119,144 @@ class Worker:
         bound_address_space: bool = True,
     ) -> Done | Failed:
         """Runs one job to its end or its limit. Never raises for what the job does."""
-        limits = limits or Limits()
+        return self.run_all([Call(function, arguments, limits, bound_address_space)])[0]
+
+    def run_all(self, calls: Sequence[Call]) -> list[Done | Failed]:
+        """Runs independent jobs, at once where cores are free; results in the order of calls."""
+        pending: list[_Pending | Failed] = []
+        try:
+            for call in calls:
+                self._cores.acquire()
+                pending.append(self._submit(call))
+            return [p if isinstance(p, Failed) else p.outcome() for p in pending]
+        except BaseException:
+            # An interrupt: nobody waits for these any more.
+            for one in pending:
+                if not isinstance(one, Failed):
+                    one.cancel()
+            raise
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Imports further modules into the warm process, for all later jobs.
+
+        Waits until no job runs. Nothing happens for modules that are there.
+        """
+        self._adopt()
         with self._lock:
-            try:
-                control = self._started()
-            except (OSError, EOFError) as error:
-                self._stop()
-                return Failed("worker", f"the worker did not start: {error}", 0.0, "")
-            assert self._folder is not None
-            nonce = secrets.token_bytes(16)
-            result = os.path.join(self._folder, nonce.hex())
-            folder = os.path.join(self._folder, "work")
-            os.makedirs(folder, exist_ok=True)
-            request = {
-                "function": function,
-                "arguments": arguments,
-                "limits": limits,
-                "nonce": nonce,
-                "result": result,
-                "folder": folder,
-                "bound_address_space": bound_address_space,
-            }
-            try:
-                # The template enforces the wall clock; this deadline is for a stuck template.
-                control.settimeout(limits.wall_s + _GRACE_S)
-                send(control, request)
-                report = receive(control)
-            except OSError as error:
-                self._stop()
-                return Failed("worker", f"the worker was lost: {error}", limits.wall_s, "")
-            except BaseException:
-                # An interrupt in the middle of a conversation leaves it out of step.
-                self._stop()
-                raise
-            if report is None:
-                self._stop()
-                return Failed("worker", "the worker ended without a report", 0.0, "")
-            return _outcome(report, result, nonce, limits)
+            new = [name for name in modules if name not in self._wanted]
+            self._wanted.update(dict.fromkeys(new))
+            if new and self._link is not None and self._link.alive:
+                with contextlib.suppress(LinkLost):
+                    self._import(self._link, new)
 
     def close(self) -> None:
         """Ends the worker and all it runs. It starts again at the next job."""
+        self._adopt()
         with self._lock:
-            self._stop()
+            if self._link is not None:
+                self._link.close()
+                self._link = None
 
-    def _started(self) -> socket.socket:
-        if self._process is not None and self._process.poll() is None:
-            assert self._control is not None
-            return self._control
-        self._stop()
-        ours, theirs = socket.socketpair()
-        self._folder = tempfile.mkdtemp(prefix="semrep-")
-        environment = {
-            **os.environ,
-            # One thread until the fork: a thread pool does not survive it.
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "PYTHONHASHSEED": "0",
-            "TMPDIR": self._folder,
-            "TRITON_CACHE_DIR": os.path.join(self._folder, "triton"),
-            **self._environment,
-        }
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = root + (os.pathsep + inherited if inherited else "")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "semrep.runtime.template", str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._control = ours
-        ours.settimeout(_START_S)
-        send(ours, {"warm": self._warm})
-        ready = receive(ours)
-        if ready is None:
-            raise EOFError("it ended while importing")
-        self.missing = tuple(ready["missing"])
-        return ours
+    def _adopt(self) -> None:
+        """After a fork of the parent the process and its socket belong to the parent alone."""
+        if self._owner != os.getpid():
+            if self._link is not None:
+                self._link.forget()
+            self._begin()
 
-    def _stop(self) -> None:
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._process is not None:
-            # At the end of its control socket the template kills its job and leaves.
-            try:
-                self._process.wait(2.0)
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-            self._process = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+    def _started(self) -> Link:
+        if self._link is not None and self._link.alive:
+            return self._link
+        if self._link is not None:
+            self._link.close()
+        self._protection = None
+        self._link = Link(self._environment)
+        self._missing = ()
+        self._import(self._link, list(self._wanted))
+        return self._link
+
+    def _import(self, link: Link, modules: list[str]) -> None:
+        link.wait_idle(_IMPORT_S)
+        future = link.send({"warm": modules})
+        try:
+            report, _ = future.result(_IMPORT_S)
+        except TimeoutError:
+            link.close()
+            raise LinkLost("an import did not end") from None
+        self._missing = (*self._missing, *report["missing"])
+
+    def _submit(self, call: Call) -> _Pending | Failed:
+        """Starts a job; a core is taken, and given back when it ends."""
+        try:
+            self._adopt()
+            limits = call.limits or Limits()
+            nonce = secrets.token_bytes(16)
+            request: dict[str, Any] = {
+                "function": call.function,
+                "arguments": pickle.dumps(call.arguments),
+                "limits": limits,
+                "nonce": nonce,
+                "bound_address_space": call.bound_address_space,
+            }
+            with self._lock:
+                link = self._started()
+                future = link.send(request)
+        except (OSError, LinkLost) as error:
+            self._cores.release()
+            return Failed("worker", f"the worker did not start: {error}", 0.0, "")
+        except BaseException:
+            self._cores.release()
+            raise
+        cores = self._cores
+        future.add_done_callback(lambda _: cores.release())
+        return _Pending(link, future, request["id"], nonce, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    link: Link
+    future: Future[Report]
+    number: int
+    nonce: bytes
+    limits: Limits
+
+    def outcome(self) -> Done | Failed:
+        # The warm process keeps the wall clock; this deadline is for when it is stuck.
+        patience = self.limits.wall_s + _GRACE_S
+        try:
+            report, result = self.future.result(patience)
+        except TimeoutError:
+            self.link.close()
+            return Failed("worker", "the worker was lost: no report", patience, "")
+        except LinkLost as error:
+            return Failed("worker", f"the worker was lost: {error}", 0.0, "")
+        assert result is not None
+        return _outcome(report, result, self.nonce)
+
+    def cancel(self) -> None:
+        self.link.cancel(self.number)
 
 
 _EXITS = {70: "error", 71: "memory"}
 
 
-def _outcome(report: dict[str, Any], path: str, nonce: bytes, limits: Limits) -> Done | Failed:
+def _outcome(report: Mapping[str, Any], result: int, nonce: bytes) -> Done | Failed:
     output = report["output"].decode("utf-8", "replace")
     seconds = report["seconds"]
-    frame = b""
-    with contextlib.suppress(OSError):
-        with open(path, "rb") as file:
-            frame = file.read()
-        os.unlink(path)
+    with open(result, "rb") as file:
+        file.seek(0)
+        frame = file.read()
     status = report["status"]
-    if report["timed_out"]:
-        return Failed("timeout", f"no result within {limits.wall_s:g} s", seconds, output)
+    if report["killed"] is not None:
+        cause, reason = report["killed"]
+        return Failed(cause, reason, seconds, output)
     if status == 0:
         try:
             return Done(frames.decode(frame, nonce), seconds, report["peak_bytes"], output)
         except frames.FrameError as error:
             return Failed("exit", f"exited before it returned ({error})", seconds, output)
     if status < 0:
-        name = signal.Signals(-status).name
+        name = _signal_name(-status)
         if -status == signal.SIGXCPU:
             return Failed("timeout", "used up its processor time", seconds, output)
         if -status == signal.SIGXFSZ:
@@ -225,3 +269,10 @@ def _outcome(report: dict[str, Any], path: str, nonce: bytes, limits: Limits) ->
         last = output.strip().splitlines()[-1] if output.strip() else "no message"
         return Failed("error", last, seconds, output)
     return Failed("exit", f"left the process with status {status}", seconds, output)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
