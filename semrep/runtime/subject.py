@@ -6,6 +6,7 @@ import ast
 import copy
 import importlib
 import inspect
+import os
 import random
 import sys
 import types
@@ -32,7 +33,12 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch = sys.modules.get("torch")
-    if torch is not None:
+    if torch is None:
+        return
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        # With all devices hidden there is one generator; asking each backend takes a millisecond.
+        torch.default_generator.manual_seed(seed)
+    else:
         torch.manual_seed(seed)
 
 
@@ -73,30 +79,35 @@ class Subject:
         cases = _as_cases(value, several=self.harness.convention != "kernelbench")
         return [self._materialise(case, generator) for case in cases]
 
-    def instance(self, seed: int) -> Any | None:
-        """A fresh object of the class the entry belongs to; None where the entry needs none."""
+    def init_arguments(self, seed: int) -> Arguments | None:
+        """The constructor's arguments as the harness gives them; None where it gives none."""
+        if self.harness.init is None:
+            return None
+        seed_everything(seed)
+        generator = np.random.default_rng(seed)
+        cases = _as_cases(self._evaluate(self.harness.init, generator), several=False)
+        return self._materialise(cases[0], generator)
+
+    def instance(self, seed: int, init: Arguments | None = None) -> Any | None:
+        """The object that the entry belongs to, made with `init` or as the harness says; None
+        where the entry needs none."""
         owner, rest = self._owner()
+        if not rest and _is_torch_module(owner):
+            return owner
         if not inspect.isclass(owner) or not self._needs_instance(owner, rest):
             return None
-        case = Arguments()
-        if self.harness.init is not None:
-            seed_everything(seed)
-            generator = np.random.default_rng(seed)
-            cases = _as_cases(self._evaluate(self.harness.init, generator), several=False)
-            case = self._materialise(cases[0], generator)
+        case = init or self.init_arguments(seed) or Arguments()
         seed_everything(seed)
         made = owner(*case.positional, **case.named)
-        torch = sys.modules.get("torch")
-        if torch is not None and isinstance(made, torch.nn.Module):
-            made = made.to(self.harness.device)
+        if _is_torch_module(made):
+            made = made.to(self.harness.device)  # type: ignore[attr-defined]
         return made
 
     def bind(self, instance: Any | None) -> Callable[..., Any]:
         """The callable to measure and compare, on this instance."""
         owner, rest = self._owner()
         if instance is not None:
-            torch = sys.modules.get("torch")
-            if rest == ["forward"] and torch and isinstance(instance, torch.nn.Module):
+            if rest == ["forward"] and _is_torch_module(instance):
                 # Calling the module runs forward with its hooks, as its users do.
                 rest = []
             target = instance
@@ -188,6 +199,11 @@ def _as_cases(value: Any, *, several: bool) -> list[Arguments]:
         # KernelBench returns one case as a list of its arguments.
         return [Arguments(tuple(value))]
     return [Arguments((value,))]
+
+
+def _is_torch_module(value: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
 
 
 def fresh(case: Arguments) -> Arguments:

@@ -78,7 +78,7 @@ class DifferentialEvaluator:
         self.seconds = seconds
 
     def judge(self, base: Module, move: Move, contract: Contract) -> Judgement:
-        verdict = self.verifier.check(move.after.source, contract)
+        verdict = self.verifier.screen(move.after.source, contract)
         if isinstance(verdict, Different):
             return Judgement(Decision.DIFFERENT, str(verdict), verdict)
         if isinstance(verdict, Inconclusive):

@@ -6,7 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Values = Literal[
     "own",
@@ -20,11 +20,18 @@ Values = Literal[
     "zeros",
     "integers",
     "large",
+    "huge",
+    "subnormal",
     "nan",
     "inf",
 ]
 Parameters = Literal["own", "perturbed", "integers"]
+Layout = Literal["own", "strided", "transposed", "offset", "expanded", "negative"]
 Effort = Literal["quick", "full", "paranoid"]
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+DRAWS: dict[Effort, int] = {"quick": 16, "full": 512, "paranoid": 3000}
+"""Independent random draws by effort: what the confidence statement counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,17 @@ class Leaf:
 class Case:
     """One call to make: which harness example, with what in place of its values.
 
-    shapes: new shapes by argument path, for the arguments that change. gradient: also compare
-    the derivatives of the results. probing: an original that rejects this case is asked for
-    the same rejection, and only so much of it.
+    shapes: new shapes by argument path, for the arguments that change; ranked: some of them
+    have another number of dimensions. dtype: of the floating arguments and state in place of
+    their commonest. layout: how the arrays lie in memory. alias: two argument paths that are
+    given one array. literal: elements written out, by path. gradient: also compare the
+    derivatives of the results. probing: the harness did not ask for this; the original was
+    seen to accept it. rejected: the original was seen to raise. repeat: the call is made twice
+    on the same arrays, with other values the first time. other_memory: what is allocated
+    and not written holds other values, and programs of a kernel run in another order.
+    configuration: of every autotuner. twin: the case that differs from this one in nothing
+    that may show. draw: one of the independent draws, told apart by its seed alone.
+    screening: among the few that every candidate of a search is tried on.
     """
 
     name: str
@@ -50,14 +65,26 @@ class Case:
     values: Values = "own"
     base: int = 0
     parameters: Parameters = "own"
-    strided: bool = False
-    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    layout: Layout = "own"
+    dtype: str = ""
+    shapes: Shapes = ()
+    ranked: bool = False
+    alias: tuple[str, str] | None = None
+    literal: tuple[tuple[str, tuple[float, ...]], ...] = ()
     gradient: bool = False
     probing: bool = False
+    rejected: bool = False
+    repeat: bool = False
+    other_memory: bool = False
+    configuration: int = 0
+    twin: str = ""
+    draw: bool = False
+    screening: bool = False
 
     def __str__(self) -> str:
-        shapes = ", ".join(f"{path}: {list(shape)}" for path, shape in self.shapes)
-        return f"{self.name} (seed {self.seed}{', ' + shapes if shapes else ''})"
+        details = [f"seed {self.seed}"]
+        details += [f"{path}: {list(shape)}" for path, shape in self.shapes]
+        return f"{self.name} ({', '.join(details)})"
 
     @property
     def special(self) -> bool:
@@ -65,98 +92,119 @@ class Case:
         return self.values in ("nan", "inf")
 
     @property
-    def varies_shape(self) -> bool:
-        return bool(self.shapes)
+    def varies_size(self) -> bool:
+        return bool(self.shapes) and not self.ranked
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What the original was seen to accept beyond its examples.
+
+    accepted, rejected: variants of the first example, most telling first; tried: how many.
+    symbols: the dimensions that must be equal, as groups of "path.axis" with their size.
+    configurations: of the autotuner with most of them.
+    """
+
+    accepted: tuple[Case, ...] = ()
+    rejected: tuple[Case, ...] = ()
+    tried: int = 0
+    symbols: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    configurations: int = 1
+
+
+def named_seed(seed: int, name: str) -> int:
+    return zlib.crc32(f"{seed}/{name}".encode())
 
 
 def plan(
-    examples: Sequence[Sequence[Leaf]], *, effort: Effort, seed: int, stateful: bool
+    examples: Sequence[Sequence[Leaf]],
+    domain: Domain,
+    *,
+    effort: Effort,
+    seed: int,
+    stateful: bool,
+    triton: bool = False,
+    mutable: bool = True,
 ) -> tuple[Case, ...]:
     """The cases for these harness examples, most telling first.
 
     stateful: the entry belongs to a module with parameters, which some cases then change.
-    The plan depends on its arguments alone.
+    mutable: arrays can be written to (not jax). The plan depends on its arguments alone.
     """
     made: list[Case] = []
 
-    def add(name: str, **settings: object) -> None:
-        number = len(made)
-        case_seed = zlib.crc32(f"{seed}/{number}/{name}".encode())
-        made.append(Case(name, case_seed, **settings))  # type: ignore[arg-type]
+    def add(name: str, **settings: Any) -> None:
+        made.append(Case(name, named_seed(seed, f"{len(made)}/{name}"), **settings))
 
     perturbed: Parameters = "perturbed" if stateful else "own"
     integers: Parameters = "integers" if stateful else "own"
+    screen = {"screening": True}
     for base, leaves in enumerate(examples):
         prefix = f"example {base + 1}: " if len(examples) > 1 else ""
-        add(f"{prefix}example", base=base)
+        add(f"{prefix}example", base=base, **screen)
         if not leaves:
             continue
-        first = base == 0
         floating = any("float" in leaf.dtype or "complex" in leaf.dtype for leaf in leaves)
-        add(f"{prefix}normal", values="normal", base=base, parameters=perturbed)
+        add(f"{prefix}normal", values="normal", base=base, parameters=perturbed, **screen)
         if floating:
-            add(f"{prefix}integers", values="integers", base=base, parameters=integers)
-        if not first:
-            continue
-        if floating:
-            add("gradient", values="normal", parameters=perturbed, gradient=True)
-            add("nan", values="nan")
-            add("uniform ±10", values="uniform", parameters=perturbed)
-            add("negative", values="negative")
-        for name, shapes in _shape_variants(leaves):
-            add(name, values="normal", shapes=shapes, probing=True, parameters=perturbed)
-        if floating:
-            add("inf", values="inf")
-            add("strided", values="normal", strided=True, probing=True)
-            add("zeros", values="zeros")
-            add("small", values="small", parameters=perturbed)
-            add("offset", values="offset")
-            add("constant", values="constant")
-            add("ramp", values="ramp")
-            add("large", values="large")
-    repeats = {"quick": 0, "full": 8, "paranoid": 48}[effort]
+            add(f"{prefix}integers", values="integers", base=base, parameters=integers, **screen)
+    leaves = examples[0] if examples else ()
+    floating = any("float" in leaf.dtype or "complex" in leaf.dtype for leaf in leaves)
+    first_normal = f"{'example 1: ' if len(examples) > 1 else ''}normal"
+    if floating:
+        add("gradient", values="normal", parameters=perturbed, gradient=True, **screen)
+        add("nan", values="nan", **screen)
+        add("uniform ±10", values="uniform", parameters=perturbed, **screen)
+        add("negative", values="negative", **screen)
+    sizes = [case for case in domain.accepted if case.varies_size]
+    others = [case for case in domain.accepted if not case.varies_size]
+    for number, case in enumerate(sizes):
+        settings = dataclasses.asdict(case)
+        settings |= {"parameters": perturbed, "screening": number < 5}
+        settings.pop("seed")
+        add(settings.pop("name"), **settings)
+    if leaves:
+        twin = next(c for c in made if c.name == first_normal)
+        # The very inputs of its twin: whatever differs then, differs by what is compared.
+        made.append(
+            dataclasses.replace(
+                twin, name="other memory", other_memory=True, twin=twin.name, screening=triton
+            )
+        )
+        for number in range(1, domain.configurations):
+            made.append(
+                dataclasses.replace(
+                    twin, name=f"configuration {number + 1}", configuration=number,
+                    twin="", screening=False,
+                )
+            )  # fmt: skip
+    if floating:
+        add("inf", values="inf", **screen)
+        add("zeros", values="zeros", **screen)
+        add("small", values="small", parameters=perturbed, **screen)
+        add("offset", values="offset", **screen)
+    for case in others:
+        settings = dataclasses.asdict(case)
+        strided = case.layout in ("strided", "transposed")
+        settings |= {"parameters": perturbed, "screening": strided}
+        settings.pop("seed")
+        add(settings.pop("name"), **settings)
+    if leaves and mutable:
+        add("again", values="normal", parameters=perturbed, repeat=True, screening=False)
+    if floating:
+        add("constant", values="constant", **screen)
+        add("ramp", values="ramp", **screen)
+        add("large", values="large", **screen)
+        add("huge", values="huge")
+        add("subnormal", values="subnormal")
+    made.extend(
+        dataclasses.replace(case, seed=named_seed(seed, case.name)) for case in domain.rejected
+    )
     kinds: tuple[Values, ...] = ("normal", "integers", "uniform", "negative")
     arrays = [base for base, leaves in enumerate(examples) if leaves]
-    for number in range(repeats if arrays else 0):
+    for number in range(DRAWS[effort] if arrays else 0):
         kind = kinds[number % len(kinds)]
         params = integers if kind == "integers" else perturbed
         base = arrays[number // len(kinds) % len(arrays)]
-        add(f"{kind} again", values=kind, base=base, parameters=params)
+        add(f"{kind} {number + 1}", values=kind, base=base, parameters=params, draw=True)
     return tuple(made)
-
-
-def reseeded(cases: Sequence[Case], seed: int) -> tuple[Case, ...]:
-    """The same cases with values not drawn before."""
-    return tuple(
-        dataclasses.replace(case, seed=zlib.crc32(f"{seed}/{case.seed}".encode())) for case in cases
-    )
-
-
-def _shape_variants(
-    leaves: Sequence[Leaf],
-) -> list[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]]:
-    """Other sizes for the same call. Equal sizes are taken to be one size, and change together.
-
-    Sizes of 1 stay: they stand for broadcasting.
-    """
-    sizes = [n for leaf in leaves for n in leaf.shape if n > 1]
-    if not sizes:
-        return []
-    lead = next((leaf.shape[0] for leaf in leaves if leaf.shape and leaf.shape[0] > 1), None)
-    variants: list[tuple[str, dict[int, int]]] = []
-    if lead is not None:
-        variants.append((f"{lead} → 1", {lead: 1}))
-        variants.append((f"{lead} → {min(lead + 1, 7)}", {lead: min(lead + 1, 7)}))
-    others = [n for n in dict.fromkeys(sizes) if n != lead]
-    for size in others[-1:]:
-        odd = size - 1 if size > 2 else size + 1
-        variants.append((f"{size} → {odd}", {size: odd}))
-    made = []
-    for name, change in variants:
-        shapes = tuple(
-            (leaf.path, tuple(change.get(n, n) for n in leaf.shape))
-            for leaf in leaves
-            if any(n in change for n in leaf.shape)
-        )
-        made.append((name, shapes))
-    return made

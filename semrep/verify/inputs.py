@@ -12,77 +12,144 @@ from numpy.typing import NDArray
 
 from semrep.runtime import arrays
 from semrep.runtime.specs import Arguments
-from semrep.verify.cases import Case
+from semrep.verify.cases import Case, Layout
 
 Floats = NDArray[np.float64]
+
+# What lies between the elements of a strided array: a number that stands out where it is read.
+GAP = 1.25e4
 
 
 def derived(base: Arguments, case: Case) -> Arguments:
     """The arguments of `case`, made from a harness example. Deterministic in the case's seed."""
-    shapes = dict(case.shapes)
+    tree = (base.positional, dict(base.named))
+    leaves = arrays.array_leaves(tree)
+    if not leaves:
+        return base
+    shapes, literal = dict(case.shapes), dict(case.literal)
+    own = commonest_float([arrays.dtype_of(value) for _, value in leaves])
+    made: dict[str, Any] = {}
 
     def changed(value: Any, path: str) -> Any:
+        if case.alias is not None and path == case.alias[1]:
+            return made[case.alias[0]]
         generator = np.random.default_rng([case.seed, zlib.crc32(path.encode())])
-        return _derived_array(value, case, shapes.get(path), generator)
+        dtype = arrays.dtype_of(value)
+        if case.dtype and dtype == own:
+            dtype = case.dtype
+        made[path] = _derived_array(
+            value, case, dtype, shapes.get(path), literal.get(path), generator
+        )
+        return made[path]
 
-    positional, named = arrays.map_arrays((base.positional, dict(base.named)), changed)
-    if not arrays.array_leaves((base.positional, dict(base.named))):
-        return base
+    positional, named = arrays.map_arrays(tree, changed)
     return Arguments(positional, named)
 
 
+def commonest_float(dtypes: list[str]) -> str:
+    """The floating dtype that most have; "" where none has one."""
+    floating = [dtype for dtype in dtypes if dtype in arrays.FLOATING]
+    return max(floating, key=floating.count, default="")
+
+
 def _derived_array(
-    value: Any, case: Case, shape: tuple[int, ...] | None, generator: np.random.Generator
+    value: Any,
+    case: Case,
+    dtype: str,
+    shape: tuple[int, ...] | None,
+    literal: tuple[float, ...] | None,
+    generator: np.random.Generator,
 ) -> Any:
     framework = arrays.framework_of(value)
     assert framework is not None
-    dtype = arrays.dtype_of(value)
     old = arrays.to_numpy(value)
     new_shape = tuple(old.shape) if shape is None else shape
-    if case.values == "own" and shape is None:
+    device = str(value.device) if framework == "torch" else "cpu"
+    if literal is not None:
+        made = arrays.from_numpy(
+            np.array(literal, dtype=np.float64).reshape(new_shape), framework, dtype, device
+        )
+    elif case.values == "own" and shape is None and dtype == arrays.dtype_of(value):
         made = value
     elif dtype in arrays.FLOATING:
         drawn = floats(case, old.astype(np.float64), new_shape, dtype, generator)
-        made = arrays.from_numpy(drawn, framework, dtype, _device(value))
+        made = arrays.from_numpy(drawn, framework, dtype, device)
     elif dtype in ("complex64", "complex128"):
         real = floats(case, old.real.astype(np.float64), new_shape, dtype, generator)
         imaginary = floats(case, old.imag.astype(np.float64), new_shape, dtype, generator)
-        made = arrays.from_numpy(real + 1j * imaginary, framework, dtype, _device(value))
+        made = arrays.from_numpy(real + 1j * imaginary, framework, dtype, device)
     elif dtype == "bool":
-        made = arrays.from_numpy(
-            generator.integers(0, 2, new_shape).astype(bool), framework, dtype, _device(value)
-        )
+        drawn_bools = generator.integers(0, 2, new_shape).astype(bool)
+        made = arrays.from_numpy(drawn_bools, framework, dtype, device)
     elif old.dtype.kind in "iu":
-        made = arrays.from_numpy(
-            _integers(old, new_shape, generator), framework, dtype, _device(value)
-        )
+        made = arrays.from_numpy(_integers(old, new_shape, generator), framework, dtype, device)
     else:
         made = value
     if framework == "torch":
-        if case.strided:
-            made = _with_gaps(made)
+        made = _torch_layout(made, case.layout)
         gradient = case.gradient and dtype in arrays.FLOATING
         if gradient or value.requires_grad:
             made = made.detach().requires_grad_(True)
-    elif framework == "numpy" and case.strided and made.ndim:
-        wide = np.repeat(made, 2, axis=-1)
-        made = wide[..., ::2]
+    elif framework == "numpy":
+        made = _numpy_layout(made, case.layout)
     return made
 
 
-def _device(value: Any) -> str:
-    return str(value.device) if arrays.framework_of(value) == "torch" else "cpu"
-
-
-def _with_gaps(tensor: Any) -> Any:
-    """The same values, every second element of a larger storage."""
+def _torch_layout(tensor: Any, layout: Layout) -> Any:
+    """The same values in another memory layout (expanded: those of the first row, repeated)."""
     torch = sys.modules["torch"]
-    if tensor.dim() == 0:
+    if layout == "own" or tensor.dim() == 0:
         return tensor
-    wide = torch.empty((*tensor.shape, 2), dtype=tensor.dtype, device=tensor.device)
-    wide.zero_()
-    wide[..., 0] = tensor
-    return wide[..., 0]
+    gap = GAP if tensor.is_floating_point() or tensor.is_complex() else 1
+    if layout == "strided":
+        wide = torch.full((*tensor.shape, 2), gap, dtype=tensor.dtype, device=tensor.device)
+        wide[..., 0] = tensor
+        return wide[..., 0]
+    if layout == "transposed" and tensor.dim() > 1:
+        return tensor.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if layout == "offset":
+        flat = torch.full((tensor.numel() + 3,), gap, dtype=tensor.dtype, device=tensor.device)
+        flat[3:] = tensor.reshape(-1)
+        return flat[3:].view(tensor.shape)
+    if layout == "expanded" and tensor.shape[0] > 1:
+        return tensor[:1].clone().expand(tensor.shape)
+    return tensor
+
+
+def _numpy_layout(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    if layout == "own" or array.ndim == 0 or array.dtype.kind not in "fciub":
+        return array
+    if layout == "strided":
+        wide = np.full((*array.shape, 2), GAP if array.dtype.kind in "fc" else 1, array.dtype)
+        wide[..., 0] = array
+        return wide[..., 0]
+    if layout == "transposed" and array.ndim > 1:
+        return np.ascontiguousarray(array.swapaxes(-1, -2)).swapaxes(-1, -2)
+    if layout == "offset":
+        flat = np.full(array.size + 3, GAP if array.dtype.kind in "fc" else 1, array.dtype)
+        flat[3:] = array.reshape(-1)
+        return flat[3:].reshape(array.shape)
+    if layout == "expanded" and len(array) > 1:
+        return np.broadcast_to(array[:1].copy(), array.shape)
+    if layout == "negative":
+        return np.ascontiguousarray(array[::-1])[::-1]
+    return array
+
+
+def refill(arguments: Arguments, values: Arguments) -> None:
+    """Writes the elements of `values` into the arrays of `arguments`, whose shapes are equal."""
+    torch = sys.modules.get("torch")
+    pairs = zip(
+        arrays.array_leaves((arguments.positional, dict(arguments.named))),
+        arrays.array_leaves((values.positional, dict(values.named))),
+        strict=True,
+    )
+    for (_, target), (_, source) in pairs:
+        if torch is not None and isinstance(target, torch.Tensor):
+            with torch.no_grad():
+                target.copy_(source)
+        else:
+            target[...] = source
 
 
 def floats(
@@ -94,11 +161,12 @@ def floats(
 ) -> Floats:
     """Float values of the case's kind, in float64, within the range of `dtype`."""
     normal = generator.standard_normal(shape)
+    narrow = dtype in ("float16", "bfloat16")
     make: Mapping[str, Callable[[], Floats]] = {
         "own": lambda: np.resize(old, shape),
         "normal": lambda: normal,
         "uniform": lambda: generator.uniform(-10, 10, shape),
-        "offset": lambda: normal + (100.0 if dtype in ("float16", "bfloat16") else 1e4),
+        "offset": lambda: normal + (100.0 if narrow else 1e4),
         "small": lambda: normal * 1e-3,
         "negative": lambda: -np.abs(normal) - 0.01,
         "constant": lambda: np.full(shape, 1.5),
@@ -108,6 +176,9 @@ def floats(
         "zeros": lambda: np.zeros(shape),
         "integers": lambda: generator.integers(-2, 3, shape).astype(np.float64),
         "large": lambda: normal * (100.0 if dtype == "float16" else 1e6),
+        # Products of two stay finite, and so do sums of a thousand of them.
+        "huge": lambda: normal * (np.sqrt(arrays.LARGEST[dtype]) / 64),
+        "subnormal": lambda: normal * (64 * arrays.SMALLEST[dtype]),
         "nan": lambda: _sprinkled(normal, np.array([np.nan]), generator),
         "inf": lambda: _sprinkled(normal, np.array([np.inf, -np.inf, -0.0]), generator),
     }
@@ -138,7 +209,7 @@ def _integers(
     return generator.integers(int(flat.min()), int(flat.max()), shape, endpoint=True)
 
 
-def set_state(module: Any, state: Mapping[str, Any], case: Case) -> None:
+def set_state(module: Any, state: Mapping[str, Any], case: Case, salt: int = 0) -> None:
     """Puts the case's parameters and buffers into a torch module, starting from `state`.
 
     Every process draws the same values: they depend on the case's seed and the name alone.
@@ -146,20 +217,25 @@ def set_state(module: Any, state: Mapping[str, Any], case: Case) -> None:
     """
     torch = sys.modules["torch"]
     entries = module.state_dict(keep_vars=True)
+    own = commonest_float([arrays.dtype_of(value) for value in state.values()])
     seen: set[int] = set()
     with torch.no_grad():
         for name, target in entries.items():
             if name not in state or not isinstance(target, torch.Tensor):
                 continue
+            dtype = arrays.dtype_of(state[name])
+            if case.dtype and dtype == own:
+                dtype = case.dtype
+            if arrays.dtype_of(target) != dtype:
+                target.data = target.data.to(getattr(torch, dtype))
             key = target.data_ptr()
             if key and key in seen:
                 continue
             seen.add(key)
             target.copy_(state[name])
-            dtype = arrays.dtype_of(target)
             if case.parameters == "own" or dtype not in arrays.FLOATING:
                 continue
-            generator = np.random.default_rng([case.seed, zlib.crc32(name.encode())])
+            generator = np.random.default_rng([case.seed + salt, zlib.crc32(name.encode())])
             old = arrays.to_numpy(state[name]).astype(np.float64)
             is_buffer = not isinstance(target, torch.nn.Parameter)
             new = _parameter(old, case, generator, is_buffer)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import io
+import os
 import random
 import sys
 import time
@@ -22,16 +25,20 @@ from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
 from semrep.runtime.tracing import LineTrace
 from semrep.runtime.values import ArrayValue, ContainerValue
-from semrep.verify.cases import Case
-from semrep.verify.inputs import derived, set_state
+from semrep.verify.cases import Case, Effort
+from semrep.verify.conditions import under
+from semrep.verify.gradients import gradients_of
+from semrep.verify.inputs import derived, refill, set_state
+from semrep.verify.observation import size_of
 
 FEWEST_CASES = 4
+MOST_BYTES = 64 << 20
 _OUTPUT_BYTES = 65_536
 _GLOBAL_KINDS = (bool, int, float, complex, str, bytes, list, dict, set, tuple, type(None))
 
 
 def describe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
-    """The harness's examples and state as data, and one call's time.
+    """The harness's examples, constructor arguments and state as data, and one call's time.
 
     Returns {"error": ...} where the original does not load or its harness does not fit.
     """
@@ -40,6 +47,7 @@ def describe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
     try:
         subject = Subject.load(source, harness, "original", seed)
         examples = subject.examples(seed)
+        init = subject.init_arguments(seed)
         instance = subject.instance(seed)
         function = subject.bind(instance)
         seconds = []
@@ -63,12 +71,41 @@ def describe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
     return {
         "examples": packed,
         "leaves": leaves,
+        "init": None if init is None else pack(init),
         "state": {name: arrays.capture_array(value) for name, value in state.items()},
         "stateful": bool(state),
         "module": is_module(instance),
         "seconds": max(seconds, default=0.0),
         "launches": launches(),
     }
+
+
+def learn_domain(
+    source: bytes,
+    harness: Harness,
+    examples: list[ContainerValue | None],
+    state: Mapping[str, ArrayValue],
+    seed: int,
+    effort: Effort,
+    boundaries: tuple[int, ...],
+    init: ContainerValue | None = None,
+) -> dict[str, Any]:
+    """What the original accepts beyond its first example; see `learning`."""
+    from semrep.verify.learning import Learner
+
+    prepare(harness, source)
+    try:
+        subject = Subject.load(source, harness, "original", seed)
+        packed = examples[0] if examples else None
+        example = subject.examples(seed)[0] if packed is None else unpack(packed, harness.device)
+        made_with = None if init is None else unpack(init, harness.device)
+        instance = subject.instance(seed, made_with)
+        function = subject.bind(instance)
+    except Exception as error:
+        return {"error": raised_record(error)}
+    initial = {name: rebuild(value, harness.device) for name, value in state.items()}
+    learner = Learner(function, example, instance, initial, harness, effort, seed, boundaries)
+    return learner.learn()
 
 
 def run_cases(
@@ -81,11 +118,13 @@ def run_cases(
     seed: int,
     check_state: bool,
     trace: bool,
+    init: ContainerValue | None = None,
     stop_after_s: float | None = None,
 ) -> dict[str, Any]:
     """Runs one source on all cases and returns everything that can be observed about it.
 
-    After stop_after_s seconds it stops between cases (never before four) and returns those done.
+    After stop_after_s seconds it stops between cases (never before four) and returns those
+    done; independent draws also stop when their results fill `MOST_BYTES`.
     """
     prepare(harness, source)
     # Arguments exist before any line of the subject runs.
@@ -101,7 +140,8 @@ def run_cases(
             if None in bases:
                 own = subject.examples(seed)
                 bases = [given or own[i] for i, given in enumerate(bases)]
-            instance = subject.instance(seed)
+            made_with = None if init is None else unpack(init, harness.device)
+            instance = subject.instance(seed, made_with)
             function = subject.bind(instance)
     except Exception as error:
         return {"error": raised_record(error)}
@@ -122,10 +162,17 @@ def run_cases(
         initial = {name: value.detach().clone() for name, value in known.items()}
     results = []
     seen_bases: set[int] = set()
-    for case in cases:
+    size = 0
+    for number, case in enumerate(cases):
+        # Where this process dies or hangs, its supervisor reads here how far it came.
+        os.write(2, b"\n\x1ecase %d\n" % number)
+        if case.draw and stop_after_s is not None and size > MOST_BYTES:
+            break
         base = bases[case.base]
         assert base is not None
         arguments = derived(fresh(base), case)
+        if case.repeat:
+            _call_before(function, arguments, base, instance, initial, case, harness, seed)
         if is_module(instance):
             set_state(instance, initial, case)
         # Every example of the harness may reach lines of its own: each is traced once.
@@ -133,7 +180,10 @@ def run_cases(
         seen_bases.add(case.base)
         traced = recorder is not None and (is_first or recorder.cheap)
         with recorder.recording() if traced and recorder else _nothing():
-            results.append(observe_call(function, arguments, instance, case, subject.module, seed))
+            results.append(
+                observe_call(function, arguments, instance, case, subject.module, seed, harness)
+            )
+        size += size_of(results[-1])
         spent = time.perf_counter() - started
         if stop_after_s is not None and spent > stop_after_s and len(results) >= FEWEST_CASES:
             break
@@ -143,6 +193,28 @@ def run_cases(
         "launches": launches(),
         "executed": sorted(recorder.lines) if recorder else [],
     }
+
+
+def _call_before(
+    function: Callable[..., Any],
+    arguments: Arguments,
+    base: Arguments,
+    instance: Any,
+    initial: Mapping[str, Any],
+    case: Case,
+    harness: Harness,
+    seed: int,
+) -> None:
+    """Calls once with other values in the very arrays of the case, then puts its values back."""
+    values = derived(fresh(base), case)
+    other = derived(fresh(base), dataclasses.replace(case, seed=case.seed ^ 1))
+    refill(arguments, other)
+    if is_module(instance):
+        set_state(instance, initial, case, salt=1)
+    seed_everything(seed)
+    with redirected(_Bounded()), contextlib.suppress(Exception), under(case, harness):
+        function(*arguments.positional, **arguments.named)
+    refill(arguments, values)
 
 
 @contextmanager
@@ -157,6 +229,7 @@ def observe_call(
     case: Case,
     module: types.ModuleType,
     seed: int,
+    harness: Harness,
 ) -> dict[str, Any]:
     """One call and what it did: result or error, changed arguments and state, RNG, output."""
     tree = (arguments.positional, dict(arguments.named))
@@ -171,13 +244,14 @@ def observe_call(
     stream = _Bounded()
     started = time.perf_counter()
     value: Any = None
-    with _redirected(stream):
+    with redirected(stream), under(case, harness) as seen:
         try:
             value = function(*arguments.positional, **arguments.named)
             capture = Capture(owners)
             record["result"] = capture(value)
         except Exception as error:
             record["raised"] = raised_record(error)
+    record["races"] = list(seen.races)
     record["seconds"] = time.perf_counter() - started
     record["printed"] = stream.text
     record["rng"] = _rng_digest()
@@ -198,50 +272,8 @@ def observe_call(
         name for name in globals_before if globals_before[name] != after.get(name)
     )
     if case.gradient and record["raised"] is None:
-        record["gradients"] = _gradients(value, leaves, instance, case)
+        record["gradients"] = gradients_of(function, arguments, value, leaves, instance, case)
     return record
-
-
-def _gradients(
-    value: Any, leaves: list[tuple[str, Any]], instance: Any, case: Case
-) -> dict[str, Any]:
-    """Vector-Jacobian products of all results with fixed random cotangents, by input name."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return {}
-    outputs = [
-        leaf
-        for _, leaf in arrays.array_leaves(value)
-        if isinstance(leaf, torch.Tensor) and leaf.requires_grad and leaf.is_floating_point()
-    ]
-    if not outputs:
-        return {}
-    inputs = {
-        f"argument {path}": leaf
-        for path, leaf in leaves
-        if isinstance(leaf, torch.Tensor) and leaf.requires_grad
-    }
-    if is_module(instance):
-        inputs.update(
-            {f"parameter {n}": p for n, p in instance.named_parameters() if p.requires_grad}
-        )
-    if not inputs:
-        return {}
-    generator = np.random.default_rng(case.seed)
-    cotangents = [
-        torch.from_numpy(np.asarray(generator.standard_normal(tuple(o.shape)))).to(o)
-        for o in outputs
-    ]
-    try:
-        gradients = torch.autograd.grad(
-            outputs, list(inputs.values()), cotangents, allow_unused=True
-        )
-    except Exception as error:
-        return {"raised": raised_record(error)}
-    return {
-        name: None if gradient is None else arrays.capture_array(gradient)
-        for name, gradient in zip(inputs, gradients, strict=True)
-    }
 
 
 def raised_record(error: BaseException) -> dict[str, Any]:
@@ -308,7 +340,7 @@ def _global_snapshots(module: types.ModuleType) -> dict[str, object]:
 
 def _rng_digest() -> str:
     hasher = hashlib.blake2b(digest_size=16)
-    hasher.update(repr(random.getstate()).encode())
+    hasher.update(str(hash(random.getstate())).encode())
     kind, keys, position, *rest = np.random.get_state()
     hasher.update(repr((kind, position, rest)).encode() + np.asarray(keys).tobytes())
     torch = sys.modules.get("torch")
@@ -334,7 +366,7 @@ class _Bounded(io.TextIOBase):
 
 
 @contextmanager
-def _redirected(stream: _Bounded) -> Iterator[None]:
+def redirected(stream: _Bounded) -> Iterator[None]:
     before = sys.stdout
     sys.stdout = stream
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from semrep.runtime.values import leaves
+from semrep.runtime.values import ArrayValue, leaves
 
 
 def flattened(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -19,3 +19,8 @@ def flattened(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, array in record["gradients"].items():
         if name != "raised":
             yield f"gradient of {name}", array
+
+
+def size_of(record: Mapping[str, Any]) -> int:
+    """Bytes of all its arrays."""
+    return sum(len(leaf.data) for _, leaf in flattened(record) if isinstance(leaf, ArrayValue))

@@ -14,7 +14,7 @@ from semrep.runtime.arrays import ROUNDOFF
 from semrep.runtime.values import ArrayValue, ContainerValue, OpaqueValue, kind_of, widened
 from semrep.verify.cases import Case
 from semrep.verify.observation import flattened
-from semrep.verify.tolerance import read_floats, show
+from semrep.verify.tolerance import is_near, read_floats, show
 from semrep.verify.verdict import Counterexample
 
 Record = Mapping[str, Any]
@@ -32,12 +32,43 @@ class Comparison:
     original_error: float = 0.0
     notes: list[str] = field(default_factory=list)
     incomparable: str | None = None
+    narrower: list[str] = field(default_factory=list)
+    """Cases that the candidate rejects and the original accepts, where the contract allows it."""
+    stands: dict[str, bool] = field(default_factory=dict)
+    """For results that are not equal in every bit: whether any element ever rose well above
+    the tolerance that it was compared with."""
 
     def compare(
         self, case: Case, original: Record, candidate: Record, reference: Reference | None
     ) -> Counterexample | None:
         """The first difference on this case, or None."""
         return _CaseComparison(self, case, original, candidate, reference or {}).run()
+
+    @property
+    def drowned(self) -> str | None:
+        """A result of which no element was ever large enough to be told from an error."""
+        return next((where for where, stood in self.stands.items() if not stood), None)
+
+
+def needs_reference(case: Case, original: Record, candidate: Record) -> bool:
+    """Whether the two differ by more than a rounding or two somewhere, or at all where exactness
+    can be asked for: only then can a float64 reference change the outcome."""
+    if original["raised"] is not None or candidate["raised"] is not None:
+        return False
+    after = dict(flattened(candidate))
+    for path, old in flattened(original):
+        new = after.get(path)
+        if not isinstance(old, ArrayValue) or not isinstance(new, ArrayValue):
+            continue
+        if old.data == new.data or old.dtype not in ROUNDOFF:
+            continue
+        if (old.dtype, old.shape) != (new.dtype, new.shape):
+            return False
+        if case.values == "integers":
+            return True
+        if not is_near(widened(old.numpy()), widened(new.numpy()), old.dtype).all():
+            return True
+    return False
 
 
 @dataclass(slots=True)
@@ -53,6 +84,8 @@ class _CaseComparison:
         return self.total.contract.numerics
 
     def run(self) -> Counterexample | None:
+        if self.rejects_more():
+            return None
         found = self.errors()
         if found is not None or self.original["raised"] is not None:
             return found
@@ -64,6 +97,16 @@ class _CaseComparison:
 
     def differs(self, where: str, what: str, **details: Any) -> Counterexample:
         return Counterexample(str(self.case), where, what, **details)
+
+    def rejects_more(self) -> bool:
+        """The candidate refuses, loudly, what only the generator asked for, and may."""
+        raised = self.candidate["raised"]
+        if raised is None or self.original["raised"] is not None or not self.case.probing:
+            return False
+        if "exceptions" in self.total.contract.preserves or _error_class(raised) in _DAMAGE:
+            return False
+        self.total.narrower.append(self.case.name)
+        return True
 
     def errors(self) -> Counterexample | None:
         before, after = self.original["raised"], self.candidate["raised"]
@@ -137,6 +180,14 @@ class _CaseComparison:
                 "change",
                 original="none",
                 candidate=", ".join(self.candidate["globals"]),
+            )
+        more = len(self.candidate["races"]) > len(self.original["races"])
+        if more and not self.original["races"]:
+            return self.differs(
+                "programs of a kernel",
+                "race with one another",
+                original="no race",
+                candidate=self.candidate["races"][0],
             )
         if self.original["rng"] != self.candidate["rng"]:
             return self.differs("random state", "is another after the call")
@@ -234,6 +285,9 @@ class _CaseComparison:
         )
         self.total.max_error_ratio = max(self.total.max_error_ratio, reading.ratio)
         self.total.original_error = max(self.total.original_error, reading.original_error)
+        if where.startswith("result") and self.numerics is not Numerics.BITWISE:
+            stood = self.total.stands.get(where, False)
+            self.total.stands[where] = stood or reading.stands
         if not reading.bad.any():
             return None
         return self._elements(
@@ -303,6 +357,10 @@ def _strides_matter(before: ArrayValue, after: ArrayValue) -> bool:
 
 def _error(raised: Mapping[str, Any]) -> str:
     return f"{raised['type']}: {raised['message'][:200]}"
+
+
+_DAMAGE = frozenset({"OutOfBounds", "IndexError", "MemoryError", "RecursionError"})
+"""Errors that are no refusal: something was reached for that is not there."""
 
 
 def _error_class(raised: Mapping[str, Any]) -> str:

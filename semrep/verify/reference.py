@@ -6,6 +6,7 @@ Runs inside a worker's child, on the original only.
 from __future__ import annotations
 
 import sys
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ def run_reference(
     examples: list[ContainerValue | None],
     state: Mapping[str, ArrayValue],
     seed: int,
+    init: ContainerValue | None = None,
+    stop_after_s: float | None = None,
 ) -> dict[str, Any]:
     """For each case a dict path → (reference, condition) of float64 arrays, or why not.
 
@@ -53,7 +56,8 @@ def run_reference(
         if None in bases:
             own = subject.examples(seed)
             bases = [given or own[i] for i, given in enumerate(bases)]
-        instance = subject.instance(seed)
+        made_with = None if init is None else unpack(init, harness.device)
+        instance = subject.instance(seed, made_with)
         initial = {name: rebuild(value, harness.device) for name, value in state.items()}
         if harness.framework == "jax":
             import jax
@@ -61,10 +65,14 @@ def run_reference(
             jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    found = []
+    found: list[dict[str, Any]] = []
+    started = time.perf_counter()
     for case in cases:
         base = bases[case.base]
         assert base is not None
+        if stop_after_s is not None and time.perf_counter() - started > stop_after_s:
+            found.append({"error": f"the float64 runs took longer than {stop_after_s:.0f} s"})
+            continue
         try:
             found.append(_case(subject, instance, initial, base, case, seed))
         except Exception as error:
@@ -82,15 +90,12 @@ def _case(
 ) -> dict[str, Any]:
     arguments = derived(fresh(base), case)
     if jobs.is_module(instance):
-        _own_precision(instance, initial)
         set_state(instance, initial, case)
     own_state = {name: v.detach().clone() for name, v in jobs.state_of(instance).items()}
     condition: dict[str, Floats] = {}
     exact: dict[str, Floats] = {}
     # The narrow runs come first: after them the module stays in float64.
     for double in (False, True):
-        if not double and jobs.is_module(instance):
-            _own_precision(instance, initial)
         exact = _call(subject, instance, own_state, arguments, case, seed, None, double)
         draws = _PERTURBATIONS_OF_GRADIENTS if case.gradient else PERTURBATIONS
         for number in range(draws):
@@ -115,13 +120,6 @@ def _widen_condition(
         with np.errstate(all="ignore"):
             change = np.abs(other - values)
         condition[path] = np.maximum(known, np.where(np.isfinite(change), change, 0.0))
-
-
-def _own_precision(instance: Any, initial: Mapping[str, Any]) -> None:
-    """Parameters and buffers in the dtypes they were made with."""
-    for name, target in jobs.state_of(instance).items():
-        if name in initial and target.dtype != initial[name].dtype:
-            target.data = target.data.to(initial[name].dtype)
 
 
 def _record(values: Floats) -> ArrayValue:
@@ -184,7 +182,7 @@ def _call(
     with _double_default(torch if double else None):
         moved = Arguments(tuple(args), named)
         record = jobs.observe_call(
-            subject.bind(instance), moved, instance, case, subject.module, seed
+            subject.bind(instance), moved, instance, case, subject.module, seed, subject.harness
         )
     if record["raised"] is not None:
         raised = record["raised"]

@@ -8,51 +8,50 @@ from dataclasses import dataclass
 from semrep.passes.contract import Contract
 from semrep.verify.cases import Case
 
+# Words of an assumption, and the kinds of cases they take out.
+_WORDS = {
+    "NaN and infinities": r"\b(finite|nan|nans|infinit\w*)\b",
+    "other shapes": r"\b(shapes?|sizes?|divisible|rank)\b",
+    "other ranks": r"\b(ranks?|shapes?)\b",
+    "other element types": r"\b(element types?|dtypes?)\b",
+    "other layouts": r"\b(contiguous|strides?|layouts?)\b",
+    "shared arguments": r"\b(alias\w*|shared arguments)\b",
+    "gradients": r"\b(gradients?|inference|forward)\b",
+    "equal parameter names": r"^parameters\b",
+    "rejected calls": r"\b(rejected calls|errors|exceptions)\b",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """Read from the words of `Contract.assumes`.
+    """Read from the words of `Contract.assumes`; see `lifted` for the kinds there are."""
 
-    A fact with the word finite (or NaN, infinity) lifts the cases that feed NaN and infinities;
-    one with shape, size, divisible or rank lifts the cases of other shapes; one with
-    contiguous, stride or layout lifts the strided case; one with gradient, inference or
-    forward lifts the derivatives; one that begins with "parameters" allows other parameters.
-    """
-
-    special: bool
-    shapes: bool
-    layout: bool
-    gradients: bool
-    parameters: bool
+    lifted: tuple[str, ...]
 
     @classmethod
     def of(cls, contract: Contract) -> Relaxation:
-        def says(pattern: str) -> bool:
-            return any(re.search(pattern, fact, re.IGNORECASE) for fact in contract.assumes)
-
         return cls(
-            special=says(r"\b(finite|nan|nans|infinit\w*)\b"),
-            shapes=says(r"\b(shapes?|sizes?|divisible|rank)\b"),
-            layout=says(r"\b(contiguous|strides?|layout)\b"),
-            gradients=says(r"\b(gradients?|inference|forward)\b"),
-            parameters=says(r"^parameters\b"),
-        )
-
-    def keeps(self, case: Case) -> bool:
-        return not (
-            (self.special and case.special)
-            or (self.shapes and case.varies_shape)
-            or (self.layout and case.strided)
-            or (self.gradients and case.gradient)
+            tuple(
+                kind
+                for kind, pattern in _WORDS.items()
+                if any(re.search(pattern, fact, re.IGNORECASE) for fact in contract.assumes)
+            )
         )
 
     @property
-    def lifted(self) -> tuple[str, ...]:
-        names = {
-            "NaN and infinities": self.special,
-            "other shapes": self.shapes,
-            "other layouts": self.layout,
-            "gradients": self.gradients,
-            "equal parameter names": self.parameters,
+    def parameters(self) -> bool:
+        """Whether the candidate may have other parameters."""
+        return "equal parameter names" in self.lifted
+
+    def keeps(self, case: Case) -> bool:
+        kinds = {
+            "NaN and infinities": case.special,
+            "other shapes": case.varies_size,
+            "other ranks": case.ranked,
+            "other element types": bool(case.dtype),
+            "other layouts": case.layout != "own",
+            "shared arguments": case.alias is not None,
+            "gradients": case.gradient,
+            "rejected calls": case.rejected,
         }
-        return tuple(name for name, on in names.items() if on)
+        return not any(kinds.get(kind, False) for kind in self.lifted)

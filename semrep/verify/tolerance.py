@@ -19,6 +19,8 @@ FACTORS = {Numerics.BITWISE: 0.0, Numerics.REASSOCIATES: 8.0, Numerics.WITHIN_TO
 # Without a float64 reference the original stands in for it, and its own error is unknown.
 BLIND_FACTOR = 32.0
 MAX_ORIGINAL_ERROR = 1e5
+# An element this many times its tolerance is told from zero, and from its negative.
+STANDS = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,20 @@ class Reading:
     original_error: float
     tolerance: Floats
     reference: Floats | None
+    stands: bool = True
+
+
+def is_near(original: Floats, candidate: Floats, dtype: str) -> NDArray[np.bool_]:
+    """Elements equal, or so near that no reference could make them differ.
+
+    |new - ref| <= |new - orig| + |orig - ref| <= 4·u·|orig| + r·s, which the smallest factor of
+    a contract that allows any error covers, since s >= u·|ref|.
+    """
+    with np.errstate(all="ignore"):
+        same = (original == candidate) | (np.isnan(original) & np.isnan(candidate))
+        return np.asarray(
+            same | (np.abs(candidate - original) <= 4 * ROUNDOFF[dtype] * np.abs(original))
+        )
 
 
 def read_floats(
@@ -75,6 +91,7 @@ def read_floats(
         error = np.abs(candidate - base)
         # A reference beyond what the dtype holds: the original rounds it, so may the candidate.
         within = (error <= tolerance) & finite & np.isfinite(candidate)
+        within |= is_near(original, candidate, dtype) & finite & np.isfinite(candidate)
         # Only a finite reference near the largest number excuses overflow on one side.
         edge = np.isfinite(base) & (np.abs(base) >= 0.5 * LARGEST[dtype])
         excused = edge & (np.sign(candidate) == np.sign(base)) & ~np.isnan(candidate)
@@ -94,7 +111,8 @@ def read_floats(
             bad = ~(same | within | excused)
         counted = ~same & finite & np.isfinite(candidate)
         ratio = float(np.max(error[counted] / tolerance[counted], initial=0.0))
-    return Reading(bad, ratio, min(worst, MAX_ORIGINAL_ERROR), tolerance, trusted)
+        stands = bool(np.any(np.abs(base[finite]) > STANDS * tolerance[finite]))
+    return Reading(bad, ratio, min(worst, MAX_ORIGINAL_ERROR), tolerance, trusted, stands)
 
 
 def _trusted(reference: Floats | None, original: Floats) -> Floats | None:

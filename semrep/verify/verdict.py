@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from semrep.verify.cases import Case
+
 Grade = Literal["proved", "gpu", "interpreter", "cpu"]
 
 
@@ -63,7 +65,10 @@ class Equivalent(_NotABool):
     max_error_ratio: largest |candidate - reference| as a part of its tolerance (0: bitwise).
     original_error: the original's own largest error in units of the same scale; it widens the
     tolerance, so a large one weakens the finding.
+    draws: independent random cases among them; the rest are chosen and count as coverage.
     lifted: kinds of cases left out because the contract assumes they do not occur.
+    narrower: cases that the candidate rejects with an error and the original accepts.
+    theory: for the grade "proved", what the proof is in.
     """
 
     cases: int
@@ -75,22 +80,53 @@ class Equivalent(_NotABool):
     names: tuple[str, ...] = ()
     lifted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    draws: int = 0
+    narrower: tuple[str, ...] = ()
+    theory: str = ""
+
+    @property
+    def failing_fraction(self) -> float:
+        """With 95% confidence fewer of the generator's draws than this part fail: 3/n (the rule
+        of three; Hanley and Lippman-Hand, 1983). 1 where nothing was drawn."""
+        return min(1.0, 3.0 / self.draws) if self.draws else 1.0
+
+    @property
+    def confidence(self) -> str:
+        """What the cases show, in a sentence."""
+        chosen = self.cases - self.draws
+        coverage = f"{chosen} chosen cases agree" if chosen else "no chosen case"
+        if not self.draws:
+            return f"{coverage}; no independent draws"
+        return (
+            f"{coverage}; {self.draws} independent draws agree: fewer than "
+            f"{self.failing_fraction:.2g} of the generator's draws fail (95%)"
+        )
 
     def __str__(self) -> str:
         error = "bitwise" if self.max_error_ratio == 0 else f"{self.max_error_ratio:.2g} of bound"
         lifted = f", without {', '.join(self.lifted)}" if self.lifted else ""
+        lifted += f"; rejects {', '.join(self.narrower)}" if self.narrower else ""
         return f"equivalent on {self.cases} cases ({self.grade}, {error}{lifted})"
 
     def to_json(self) -> dict[str, Any]:
-        return {"verdict": "equivalent", **dataclasses.asdict(self)}
+        return {
+            "verdict": "equivalent",
+            **dataclasses.asdict(self),
+            "confidence": self.confidence,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Different(_NotABool):
-    """The candidate does something else, or fails where the original does not."""
+    """The candidate does something else, or fails where the original does not.
+
+    case: the call that showed it, as data. code: a script that makes the call on both.
+    """
 
     reason: str
     counterexample: Counterexample | None = None
+    case: Case | None = None
+    code: str = ""
 
     def __str__(self) -> str:
         return f"different: {self.counterexample or self.reason}"

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from semrep.ir.signature import Signature
 from semrep.passes.contract import BITWISE, Contract, Numerics
-from semrep.runtime.arrays import ROUNDOFF
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.measurement import Measurement
 from semrep.runtime.session import Session
-from semrep.runtime.values import ArrayValue
 from semrep.runtime.worker import Failed
-from semrep.verify.cases import Case, Effort, Leaf, plan
+from semrep.verify.cases import Case, Domain, Effort
 from semrep.verify.coverage import unexecuted_edits
+from semrep.verify.minimise import minimised
 from semrep.verify.observe import read_signature
-from semrep.verify.oracle import Comparison, Reference
+from semrep.verify.oracle import Comparison, Record, needs_reference
+from semrep.verify.original import Observed, Original, Untrustworthy, boundaries_of
 from semrep.verify.relaxation import Relaxation
 from semrep.verify.verdict import Different, Equivalent, Grade, Inconclusive, Verdict
 
-# What the original may take for all its cases, per effort, before the rest is left out.
-_CASE_SECONDS: Mapping[Effort, float] = {"quick": 8.0, "full": 40.0, "paranoid": 240.0}
+# An original that is this far from float64 makes for a loose budget.
+_LOOSE = 1e3
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The original as it was found: it runs, and two runs of it agree bit for bit.
 
-    seconds: one call on the harness's first example; planned: cases planned, of which `cases`
-    fitted the time; launches: Triton kernels launched by all of them.
+    cases: those that every candidate is tried on first; seconds: one call on the harness's
+    first example; planned: all cases there are; launches: Triton kernels launched by a call;
+    domain: what the original accepts beyond its examples.
     """
 
     cases: tuple[Case, ...]
@@ -43,31 +45,21 @@ class Baseline:
     launches: int
     grade: Grade
     stateful: bool
+    domain: Domain
 
     def __str__(self) -> str:
         return (
-            f"original runs in {self.seconds * 1e3:.3g} ms, "
-            f"{len(self.cases)} of {self.planned} cases, {self.grade}"
+            f"original runs in {self.seconds * 1e3:.3g} ms, {self.planned} cases, "
+            f"{len(self.cases)} to screen with, {self.grade}"
         )
-
-
-@dataclass(slots=True)
-class _Observed:
-    """The original's behaviour on a list of cases; references are computed when first needed."""
-
-    cases: tuple[Case, ...]
-    records: list[dict[str, Any]]
-    executed: list[int]
-    seconds: float
-    references: list[Reference | None] | None = None
-    why_no_reference: str = ""
 
 
 class Verifier:
     """Checks candidates for one original under one harness. A context manager.
 
-    effort: how many cases ("quick" about 20, "full" and "paranoid" more draws). seed: decides
-    all of them. timeout_s: wall clock for one candidate; memory_bytes: address space for it.
+    effort: how many cases ("quick" about 60, "full" and "paranoid" hundreds more). seed:
+    decides all of them. timeout_s: wall clock for one candidate; memory_bytes: address space
+    for it. candidate_entry: what to call in a candidate, where its name is another.
     """
 
     def __init__(
@@ -79,17 +71,18 @@ class Verifier:
         seed: int = 0,
         timeout_s: float = 60.0,
         memory_bytes: int = 4 << 30,
+        candidate_entry: str | None = None,
     ) -> None:
         self.source = source
         self.harness = harness
         self.effort: Effort = effort
         self.seed = seed
         self.timeout_s = timeout_s
+        self.candidate_harness = replace(harness, entry=candidate_entry or harness.entry)
         limits = Limits(wall_s=timeout_s, memory_bytes=memory_bytes)
         self.session = Session(source, harness, seed=seed, limits=limits)
+        self.original = Original(source, harness, self.session, effort, timeout_s)
         self._baseline: Baseline | Inconclusive | None = None
-        self._observed: _Observed | None = None
-        self._facts: dict[str, Any] = {}
         self._signature: Signature | Inconclusive | None = None
 
     def __enter__(self) -> Self:
@@ -110,7 +103,10 @@ class Verifier:
     def baseline(self) -> Baseline | Inconclusive:
         """Runs the original, once: what is known about it, or why it cannot be relied on."""
         if self._baseline is None:
-            self._baseline = self._find_baseline()
+            try:
+                self._baseline = self._find_baseline()
+            except Untrustworthy as error:
+                self._baseline = error.verdict
         return self._baseline
 
     def signature(self) -> Signature | Inconclusive:
@@ -122,30 +118,32 @@ class Verifier:
             if isinstance(done, Failed):
                 self._signature = Inconclusive(f"the original fails: {done.reason}")
             elif "error" in done.value:
-                self._signature = Inconclusive(_original_fails(done.value["error"]))
+                error = done.value["error"]
+                self._signature = Inconclusive(
+                    f"the original fails: {error['type']}: {error['message']}"
+                )
             else:
                 self._signature = read_signature(self.harness.entry, done.value)
         return self._signature
 
+    def screen(self, candidate: bytes, contract: Contract = BITWISE) -> Verdict:
+        """A first verdict on the few most telling cases: what a search asks of each step."""
+        return self._verdict(candidate, contract, self.seed, screening=True)
+
     def check(self, candidate: bytes, contract: Contract = BITWISE) -> Verdict:
         """The verdict on a candidate that promises `contract`, in a fresh process."""
-        baseline = self.baseline()
-        if isinstance(baseline, Inconclusive):
-            return baseline
-        assert self._observed is not None
-        return self._judge(candidate, contract, self._observed, baseline, (self.seed,))
+        return self._verdict(candidate, contract, self.seed, screening=False)
 
     def confirm(self, candidate: bytes, contract: Contract = BITWISE) -> Verdict:
         """The same on values not drawn before, the original run anew: the final decision."""
-        baseline = self.baseline()
-        if isinstance(baseline, Inconclusive):
-            return baseline
         text = b"|".join((str(self.seed).encode(), self.source, candidate, b"confirm"))
         fresh = int.from_bytes(hashlib.blake2b(text, digest_size=6).digest())
-        observed = self._observe(self._planned(fresh))
-        if isinstance(observed, Inconclusive):
-            return observed
-        return self._judge(candidate, contract, observed, baseline, (self.seed, fresh))
+        return self._verdict(candidate, contract, fresh, screening=False)
+
+    def explain(self, candidate: bytes, verdict: Different, contract: Contract) -> Different:
+        """The verdict with the smallest counterexample that can be found in a few seconds, and
+        a script that shows it."""
+        return minimised(self, candidate, verdict, contract)
 
     def measure(
         self, candidate: bytes, budget_s: float = 2.0, *, threads: int | None = None
@@ -177,141 +175,31 @@ class Verifier:
             seed=self.seed,
         )
 
-    def _find_baseline(self) -> Baseline | Inconclusive:
-        done = self.session.run("semrep.verify.jobs:describe", self.source, self.harness, self.seed)
-        if isinstance(done, Failed):
-            return Inconclusive(f"no trustworthy baseline: the original fails: {done.reason}")
-        if "error" in done.value:
-            return Inconclusive(_original_fails(done.value["error"]))
-        self._facts = done.value
-        planned = self._planned(self.seed)
-        observed = self._observe(planned)
-        if isinstance(observed, Inconclusive):
-            return observed
-        self._observed = observed
-        launches = done.value["launches"]
-        grade: Grade = "cpu"
-        if self.harness.device != "cpu":
-            grade = "gpu"
-        elif launches:
-            grade = "interpreter"
-        return Baseline(
-            cases=observed.cases,
-            planned=len(planned),
-            seconds=done.value["seconds"],
-            launches=launches,
-            grade=grade,
-            stateful=done.value["stateful"],
-        )
-
-    def _planned(self, seed: int) -> tuple[Case, ...]:
-        examples = [[Leaf(*leaf) for leaf in leaves] for leaves in self._facts["leaves"]]
-        return plan(examples, effort=self.effort, seed=seed, stateful=self._facts["stateful"])
-
-    def _run(
-        self,
-        source: bytes,
-        label: str,
-        cases: tuple[Case, ...],
-        wall_s: float,
-        check_state: bool,
-        stop_after_s: float | None = None,
-    ) -> Any:
-        return self.session.run(
-            "semrep.verify.jobs:run_cases",
-            source,
-            label,
-            self.harness,
-            cases,
-            self._facts["examples"],
-            self._facts["state"],
-            self.seed,
-            check_state,
-            self.harness.device == "cpu",
-            stop_after_s,
-            wall_s=wall_s,
-        )
-
-    def _observe(self, cases: tuple[Case, ...]) -> _Observed | Inconclusive:
-        """Runs the original on the cases twice, in two processes, and asks for the same bits."""
-        seconds = _CASE_SECONDS[self.effort]
-        first = self._run(self.source, "original", cases, self.timeout_s + seconds, True, seconds)
-        if isinstance(first, Failed):
-            return Inconclusive(f"no trustworthy baseline: the original fails: {first.reason}")
-        if "error" in first.value or "state_keys" in first.value:
-            return Inconclusive(_original_fails(first.value.get("error")))
-        records = first.value["cases"]
-        ran = cases[: len(records)]
-        if records[0]["raised"] is not None:
-            return Inconclusive(_original_fails(records[0]["raised"]))
-        kept = [
-            index
-            for index, case in enumerate(ran)
-            if "raised" not in records[index]["gradients"]
-            and not (case.gradient and not records[index]["gradients"])
-        ]
-        ran, records = tuple(ran[i] for i in kept), [records[i] for i in kept]
-        second = self._run(self.source, "original", ran, self.timeout_s + 3 * first.seconds, True)
-        if isinstance(second, Failed) or "cases" not in second.value:
-            return Inconclusive("no trustworthy baseline: a second run of the original fails")
-        same = Comparison(BITWISE)
-        for case, one, two in zip(ran, records, second.value["cases"], strict=True):
-            found = same.compare(case, one, two, None)
-            if found is not None:
-                return Inconclusive(
-                    f"no trustworthy baseline: two runs of the original differ: {found}"
-                )
-        executed = sorted({*first.value["executed"], *second.value["executed"]})
-        return _Observed(ran, records, executed, first.seconds)
-
-    def _references(self, observed: _Observed) -> list[Reference | None]:
-        if observed.references is None:
-            done = self.session.run(
-                "semrep.verify.reference:run_reference",
-                self.source,
-                self.harness,
-                observed.cases,
-                self._facts["examples"],
-                self._facts["state"],
-                self.seed,
-                wall_s=self.timeout_s + 12 * observed.seconds,
-            )
-            references: list[Reference | None] = [None] * len(observed.cases)
-            if isinstance(done, Failed):
-                observed.why_no_reference = done.reason
-            elif "error" in done.value:
-                observed.why_no_reference = done.value["error"]
-            else:
-                for index, found in enumerate(done.value["cases"]):
-                    if observed.records[index]["raised"] is not None:
-                        continue
-                    if "error" in found:
-                        observed.why_no_reference = found["error"]
-                    else:
-                        references[index] = cast(Reference, found)
-            observed.references = references
-        return observed.references
-
-    def _judge(
+    def compare(
         self,
         candidate: bytes,
         contract: Contract,
-        observed: _Observed,
-        baseline: Baseline,
-        seeds: tuple[int, ...],
-    ) -> Verdict:
-        try:
-            compile(candidate, "<candidate>", "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            return Different(f"the candidate does not parse: {error}")
+        observed: Observed,
+        chosen: Sequence[int],
+        comparison: Comparison,
+    ) -> Different | list[int]:
+        """Runs the candidate on the chosen cases: the first difference, or the lines executed."""
+        cases = [observed.cases[index] for index in chosen]
         relaxation = Relaxation.of(contract)
-        chosen = [i for i, case in enumerate(observed.cases) if relaxation.keeps(case)]
-        cases = tuple(observed.cases[i] for i in chosen)
         # A correct rewrite is not much slower than what it replaces.
         wall_s = min(self.timeout_s, 10.0 + 20.0 * observed.seconds)
-        done = self._run(candidate, "candidate", cases, wall_s, not relaxation.parameters)
+        done = self.original.run(
+            candidate,
+            "candidate",
+            self.candidate_harness,
+            cases,
+            wall_s,
+            check_state=not relaxation.parameters,
+        )
         if isinstance(done, Failed):
-            return Different(f"the candidate fails: {done.reason}")
+            case = last_case(done.output, cases)
+            where = f" on {case}" if case is not None else ""
+            return Different(f"the candidate fails: {done.reason}{where}", case=case)
         if "error" in done.value:
             raised = done.value["error"]
             return Different(f"the candidate does not load: {raised['type']}: {raised['message']}")
@@ -320,49 +208,144 @@ class Verifier:
         records = done.value["cases"]
         if len(records) != len(cases):
             return Different("the candidate did not finish its cases")
-        references: list[Reference | None] = [None] * len(observed.cases)
+        references: Any = {}
         if contract.numerics is not Numerics.BITWISE:
-            references = self._references(observed)
-        comparison = Comparison(contract, coarsest=self._coarsest())
-        for index, record in zip(chosen, records, strict=True):
-            case = observed.cases[index]
-            found = comparison.compare(case, observed.records[index], record, references[index])
+            wanted = [
+                index
+                for index, case, record in zip(chosen, cases, records, strict=True)
+                if needs_reference(case, observed.records[index], record)
+            ]
+            references = self.original.references(observed, wanted)
+        for index, case, record in zip(chosen, cases, records, strict=True):
+            found = comparison.compare(case, observed.records[index], record, references.get(index))
             if found is not None:
-                return Different(str(found), found)
+                return Different(str(found), found, case)
+        different = _twins_differ(cases, records, observed)
+        if different is not None:
+            return different
+        executed: list[int] = done.value["executed"]
+        return executed
+
+    def _find_baseline(self) -> Baseline:
+        observed = self.original.observed(self.seed, screening=True)
+        facts = self.original.facts
+        return Baseline(
+            cases=observed.cases,
+            planned=len(self.original.planned(self.seed)),
+            seconds=facts["seconds"],
+            launches=facts["launches"],
+            grade=self.original.grade,
+            stateful=facts["stateful"],
+            domain=self.original.domain(boundaries_of(self.source)),
+        )
+
+    def _verdict(
+        self, candidate: bytes, contract: Contract, seed: int, *, screening: bool
+    ) -> Verdict:
+        baseline = self.baseline()
+        if isinstance(baseline, Inconclusive):
+            return baseline
+        try:
+            compile(candidate, "<candidate>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            return Different(f"the candidate does not parse: {error}")
+        try:
+            observed = [self.original.observed(seed, screening=screening)]
+            edges = sorted({*boundaries_of(candidate)} - {*boundaries_of(self.source)})
+            if edges and not screening:
+                around = self.original.observed_around(tuple(edges))
+                observed += [around] if around else []
+        except Untrustworthy as error:
+            return error.verdict
+        return self._judge(candidate, contract, observed, (self.seed, seed))
+
+    def _judge(
+        self,
+        candidate: bytes,
+        contract: Contract,
+        observed: Sequence[Observed],
+        seeds: tuple[int, ...],
+    ) -> Verdict:
+        relaxation = Relaxation.of(contract)
+        comparison = Comparison(contract, coarsest=self.original.coarsest)
+        executed_before: set[int] = set()
+        executed_after: set[int] = set()
+        tried: list[Case] = []
+        notes: list[str] = []
+        for some in observed:
+            chosen = [
+                index
+                for index, case in enumerate(some.cases)
+                if relaxation.keeps(case)
+                and not (case.rejected and "exceptions" not in contract.preserves)
+            ]
+            found = self.compare(candidate, contract, some, chosen, comparison)
+            if isinstance(found, Different):
+                return found
+            executed_before.update(some.executed)
+            executed_after.update(found)
+            tried += [some.cases[index] for index in chosen]
+            if len(some.cases) < some.planned:
+                notes.append(f"{len(some.cases)} of {some.planned} cases fitted the time")
+            if some.why_no_reference:
+                why = next(iter(some.why_no_reference.values()))
+                notes.append(f"no float64 reference on {len(some.why_no_reference)} cases: {why}")
+            if some.unsettled:
+                notes.append("the original depends on fresh memory or the order of programs")
         if comparison.incomparable is not None:
             return Inconclusive(comparison.incomparable)
-        if self.harness.device == "cpu":
-            missed = unexecuted_edits(
-                self.source, candidate, observed.executed, done.value["executed"]
+        if comparison.drowned is not None:
+            return Inconclusive(
+                f"{comparison.drowned} is nowhere large enough to be told from rounding errors"
             )
+        if self.harness.device == "cpu":
+            missed = unexecuted_edits(self.source, candidate, executed_before, executed_after)
             if missed:
                 lines = ", ".join(map(str, missed[:5]))
                 return Inconclusive(
                     f"the harness never executes the edit at line {lines}", unexecuted=missed
                 )
-        notes = list(comparison.notes)
-        if observed.why_no_reference:
-            notes.append(f"float64 reference missing in places: {observed.why_no_reference}")
-        if len(baseline.cases) < baseline.planned:
-            notes.append(f"{len(baseline.cases)} of {baseline.planned} cases fitted the time")
+        if comparison.original_error > _LOOSE:
+            notes.append(
+                f"the original is {comparison.original_error:.2g} roundings from float64, "
+                "which widens what is accepted"
+            )
         return Equivalent(
-            cases=len(cases),
-            seeds=seeds,
-            grade=baseline.grade,
+            cases=len(tried),
+            seeds=tuple(dict.fromkeys(seeds)),
+            grade=self.original.grade,
             contract=str(contract),
             max_error_ratio=comparison.max_error_ratio,
             original_error=comparison.original_error,
-            names=tuple(case.name for case in cases),
+            names=tuple(case.name for case in tried),
             lifted=relaxation.lifted,
-            notes=tuple(notes),
+            notes=(*comparison.notes, *dict.fromkeys(notes)),
+            draws=sum(case.draw for case in tried),
+            narrower=tuple(dict.fromkeys(comparison.narrower)),
         )
 
-    def _coarsest(self) -> float:
-        dtypes = {leaf[1] for leaves in self._facts["leaves"] for leaf in leaves}
-        dtypes |= {
-            value.dtype for value in self._facts["state"].values() if isinstance(value, ArrayValue)
-        }
-        return max((ROUNDOFF[d] for d in dtypes if d in ROUNDOFF), default=ROUNDOFF["float64"])
+
+def last_case(output: str, cases: Sequence[Case]) -> Case | None:
+    """The case that a child had begun when it ended, from what it wrote on the way."""
+    begun = re.findall(r"^\x1ecase (\d+)$", output, re.MULTILINE)
+    number = int(begun[-1]) if begun else len(cases)
+    return cases[number] if number < len(cases) else None
+
+
+def _twins_differ(
+    cases: Sequence[Case], records: Sequence[Record], observed: Observed
+) -> Different | None:
+    """A candidate whose result depends on what no program may depend on, unlike the original."""
+    by_name = {case.name: record for case, record in zip(cases, records, strict=True)}
+    same = Comparison(BITWISE)
+    for case, record in zip(cases, records, strict=True):
+        if case.twin in by_name and case.name not in observed.unsettled:
+            found = same.compare(case, by_name[case.twin], record, None)
+            if found is not None:
+                return Different(
+                    f"depends on fresh memory or on the order of programs: {found}", found, case
+                )
+    return None
 
 
 def verify(
@@ -378,8 +361,3 @@ def verify(
     """One candidate, checked once. For several of one original keep a `Verifier`."""
     with Verifier(original, harness, effort=effort, seed=seed, timeout_s=timeout_s) as verifier:
         return verifier.check(candidate, contract)
-
-
-def _original_fails(error: Mapping[str, Any] | None) -> str:
-    detail = f"{error['type']}: {error['message']}" if error else "its state cannot be restored"
-    return f"no trustworthy baseline: the original fails: {detail}"
