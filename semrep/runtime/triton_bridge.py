@@ -46,7 +46,7 @@ def install() -> None:
         triton_memory,
     )
 
-    triton_libdevice.install()
+    triton_libdevice.install(interpreter)
     triton_bfloat16.install(interpreter)
     triton_counters.install(interpreter)
     triton_memory.install(interpreter)
