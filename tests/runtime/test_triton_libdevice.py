@@ -89,9 +89,9 @@ def test_the_rest_of_the_reals() -> None:
     first, second = (
         [FUNCTIONS[f](np.array([n]), at[:1])[0] for n in range(6)] for f in ("jn", "yn")
     )
-    for n in range(5):  # their Wronskian
+    for n in range(5):  # their Wronskian; torch has Y1 to ten digits
         product = first[n + 1] * second[n] - first[n] * second[n + 1]
-        assert product == pytest.approx(2 / (math.pi * 3.5), rel=1e-12)
+        assert product == pytest.approx(2 / (math.pi * 3.5), rel=1e-9)
 
 
 EXACT: dict[str, Callable[..., Fraction]] = {
