@@ -190,12 +190,17 @@ def capture_array(value: Any, memory: str = "") -> ArrayValue | None:
         strides = tuple(step // array.itemsize for step in array.strides)
     return ArrayValue(
         kind="jax.Array" if framework == "jax" else kind,
-        dtype=array.dtype.name if array.dtype.kind not in "USV" else array.dtype.str,
+        dtype=array.dtype.name if _has_name(array.dtype) else array.dtype.str,
         shape=tuple(array.shape),
         data=array.tobytes(),
         strides=strides,
         memory=memory,
     )
+
+
+def _has_name(dtype: np.dtype[Any]) -> bool:
+    """Texts and records are known by their layout; bfloat16 and its like pose as records."""
+    return dtype.kind not in "USV" or (dtype.kind == "V" and not dtype.name.startswith("void"))
 
 
 def _torch_bytes(dense: Any) -> bytes:

@@ -18,7 +18,7 @@ from semrep.verify.tolerance import is_near, read_floats, show
 from semrep.verify.verdict import Counterexample
 
 Record = Mapping[str, Any]
-Reference = Mapping[str, tuple[ArrayValue, ArrayValue]]
+Reference = Mapping[str, tuple[ArrayValue, ArrayValue, float]]
 
 
 @dataclass(slots=True)
@@ -279,6 +279,7 @@ class _CaseComparison:
             before.dtype,
             None if known is None else known[0].numpy(),
             None if known is None else known[1].numpy(),
+            0.0 if known is None else known[2],
             self.numerics,
             exact=self.case.values == "integers",
             infinities_fed=self.case.values == "inf",

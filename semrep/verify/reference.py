@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from semrep.verify.observation import flattened
 PERTURBATIONS = 3
 # Derivatives cancel more: a few draws too often miss how far an element moves.
 _PERTURBATIONS_OF_GRADIENTS = 8
+# Roundings that a float64 original is taken to be off where that cannot be seen.
+BLIND_ERROR = 16.0
 Floats = NDArray[np.float64]
 
 
@@ -42,12 +45,14 @@ def run_reference(
     init: ContainerValue | None = None,
     stop_after_s: float | None = None,
 ) -> dict[str, Any]:
-    """For each case a dict path → (reference, condition) of float64 arrays, or why not.
+    """For each case a dict path → (reference, condition, error), or why not.
 
     reference: the original run in float64. condition: the largest change of it over several
     relative perturbations of all floating inputs and parameters by their unit roundoff, or of
     the original in its own precision, which also shows the rounding of what lies between
-    (terms that cancel exactly leave only that; cf. Vignes, stochastic arithmetic, 1993).
+    (terms that cancel exactly leave only that; cf. Vignes, stochastic arithmetic, 1993). Both
+    are float64 arrays. error: for cases in float64, where the reference is the original once
+    more, how many roundings the original is off; otherwise 0.
     """
     prepare(harness, source)
     bases = [None if packed is None else unpack(packed, harness.device) for packed in examples]
@@ -92,18 +97,19 @@ def _case(
     if jobs.is_module(instance):
         set_state(instance, initial, case)
     own_state = {name: v.detach().clone() for name, v in jobs.state_of(instance).items()}
+    run = _Run(subject, instance, own_state, arguments, case, seed)
     condition: dict[str, Floats] = {}
     exact: dict[str, Floats] = {}
+    draws = _PERTURBATIONS_OF_GRADIENTS if case.gradient else PERTURBATIONS
     # The narrow runs come first: after them the module stays in float64.
-    for double in (False, True):
-        exact = _call(subject, instance, own_state, arguments, case, seed, None, double)
-        draws = _PERTURBATIONS_OF_GRADIENTS if case.gradient else PERTURBATIONS
+    for precision in ("own", "double"):
+        exact = run.call(precision)
         for number in range(draws):
             generator = np.random.default_rng([case.seed, number])
-            moved = _call(subject, instance, own_state, arguments, case, seed, generator, double)
-            _widen_condition(condition, exact, moved)
+            _widen_condition(condition, exact, run.call(precision, generator))
+    errors = run.errors_in_single(exact, condition) if run.is_double else {}
     return {
-        path: (_record(values), _record(condition[path]))
+        path: (_record(values), _record(condition[path]), errors.get(path, 0.0))
         for path, values in exact.items()
         if path in condition
     }
@@ -126,72 +132,127 @@ def _record(values: Floats) -> ArrayValue:
     return ArrayValue("numpy.ndarray", "float64", tuple(values.shape), values.tobytes())
 
 
-def _call(
-    subject: Subject,
-    instance: Any,
-    own_state: Mapping[str, Any],
-    arguments: Arguments,
-    case: Case,
-    seed: int,
-    generator: np.random.Generator | None,
-    double: bool,
-) -> dict[str, Floats]:
-    """Float leaves of one call's result, changed arguments, state and gradients, in float64.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The original on one case, in several precisions."""
 
-    double: compute in float64; otherwise in the original's own precision. generator: moves all
-    floating inputs and parameters by one rounding, up or down.
-    """
+    subject: Subject
+    instance: Any
+    own_state: Mapping[str, Any]
+    arguments: Arguments
+    case: Case
+    seed: int
 
-    # Twice the roundoff is the least that surely changes a number in its own precision.
-    step = 1.0 if double else 2.0
+    @property
+    def is_double(self) -> bool:
+        """Whether the case computes in float64 already, so that its reference is no better."""
+        tree = (self.arguments.positional, dict(self.arguments.named))
+        dtypes = [arrays.dtype_of(value) for _, value in arrays.array_leaves(tree)]
+        dtypes += [arrays.dtype_of(value) for value in self.own_state.values()]
+        return any(dtype in ("float64", "complex128") for dtype in dtypes)
 
-    def prepared(value: Any, path: str) -> Any:
-        dtype = arrays.dtype_of(value)
-        kind = arrays.framework_of(value)
-        assert kind is not None
-        if dtype not in arrays.ROUNDOFF:
-            return value
-        target = "complex128" if dtype.startswith("complex") else "float64"
-        values = arrays.to_numpy(value).astype(target)
-        if generator is not None:
-            values = _moved(values, step * arrays.ROUNDOFF[dtype], generator)
-        made = arrays.from_numpy(values, kind, target if double else dtype, _device(value))
-        if kind == "torch" and value.requires_grad:
-            made = made.requires_grad_(True)
-        return made
+    def errors_in_single(
+        self, exact: Mapping[str, Floats], condition: Mapping[str, Floats]
+    ) -> dict[str, float]:
+        """How many roundings the original is off, by path, seen where it can be seen: in
+        float32, against float64 on the same inputs. To first order that number is the same in
+        every precision (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3)."""
+        try:
+            narrow = self.call("single")
+            wide = self.call("rounded")
+        except Exception:
+            return dict.fromkeys(exact, BLIND_ERROR)
+        found = {}
+        single, double = arrays.ROUNDOFF["float32"], arrays.ROUNDOFF["float64"]
+        for path, values in wide.items():
+            if path not in narrow or narrow[path].shape != values.shape or path not in condition:
+                continue
+            with np.errstate(all="ignore"):
+                scale = single * np.abs(values) + condition[path] * (single / double)
+                off = np.abs(narrow[path] - values) / scale
+            found[path] = float(np.max(off[np.isfinite(off)], initial=0.0))
+        return found
 
-    args, named = arrays.map_arrays((arguments.positional, dict(arguments.named)), prepared)
-    torch = sys.modules.get("torch")
-    if jobs.is_module(instance):
-        assert torch is not None
-        if double:
-            instance.double()
-        with torch.no_grad():
-            for name, target in jobs.state_of(instance).items():
-                source = own_state[name]
-                if not source.is_floating_point():
-                    target.copy_(source)
-                    continue
-                values = arrays.to_numpy(source).astype(np.float64)
-                if generator is not None:
-                    salt = np.random.default_rng(
-                        [zlib.crc32(name.encode()), int(generator.integers(2**31))]
-                    )
-                    values = _moved(values, step * arrays.ROUNDOFF[arrays.dtype_of(source)], salt)
-                target.copy_(torch.from_numpy(np.array(values)))
-    with _double_default(torch if double else None):
-        moved = Arguments(tuple(args), named)
-        record = jobs.observe_call(
-            subject.bind(instance), moved, instance, case, subject.module, seed, subject.harness
-        )
-    if record["raised"] is not None:
-        raised = record["raised"]
-        raise RuntimeError(f"{raised['type']}: {raised['message']}")
-    return {
-        path: widened(leaf.numpy())
-        for path, leaf in flattened(record)
-        if isinstance(leaf, ArrayValue) and leaf.dtype in arrays.ROUNDOFF
-    }
+    def call(
+        self, precision: str, generator: np.random.Generator | None = None
+    ) -> dict[str, Floats]:
+        """Float leaves of one call's result, changed arguments, state and gradients, as float64.
+
+        precision: "own", "double", "single" (computes in float32), or "rounded" (computes in
+        float64 on inputs rounded to float32). generator: moves all floating inputs and
+        parameters by one rounding, up or down.
+        """
+        # Twice the roundoff is the least that surely changes a number in its own precision.
+        step = 2.0 if precision == "own" else 1.0
+        rounds = precision in ("single", "rounded")
+
+        def moved(values: Any, dtype: str, draws: np.random.Generator | None) -> Any:
+            if rounds:
+                narrow = "complex64" if np.iscomplexobj(values) else "float32"
+                values = values.astype(narrow).astype(values.dtype)
+            if draws is None:
+                return values
+            return _moved(values, step * arrays.ROUNDOFF[dtype], draws)
+
+        def prepared(value: Any, path: str) -> Any:
+            dtype = arrays.dtype_of(value)
+            kind = arrays.framework_of(value)
+            assert kind is not None
+            if dtype not in arrays.ROUNDOFF:
+                return value
+            is_complex = dtype.startswith("complex")
+            values = arrays.to_numpy(value).astype("complex128" if is_complex else "float64")
+            target = {
+                "own": dtype,
+                "single": "complex64" if is_complex else "float32",
+            }.get(precision, "complex128" if is_complex else "float64")
+            made = arrays.from_numpy(moved(values, dtype, generator), kind, target, _device(value))
+            if kind == "torch" and value.requires_grad:
+                made = made.requires_grad_(True)
+            return made
+
+        tree = (self.arguments.positional, dict(self.arguments.named))
+        args, named = arrays.map_arrays(tree, prepared)
+        torch = sys.modules.get("torch")
+        if jobs.is_module(self.instance):
+            assert torch is not None
+            if precision == "single":
+                self.instance.float()
+            elif precision != "own":
+                self.instance.double()
+            with torch.no_grad():
+                for name, target in jobs.state_of(self.instance).items():
+                    source = self.own_state[name]
+                    if not source.is_floating_point():
+                        target.copy_(source)
+                        continue
+                    values = arrays.to_numpy(source).astype(np.float64)
+                    salt = None
+                    if generator is not None:
+                        salt = np.random.default_rng(
+                            [zlib.crc32(name.encode()), int(generator.integers(2**31))]
+                        )
+                    values = moved(values, arrays.dtype_of(source), salt)
+                    target.copy_(torch.from_numpy(np.array(values)))
+        double = precision in ("double", "rounded")
+        with _double_default(torch if double else None):
+            record = jobs.observe_call(
+                self.subject.bind(self.instance),
+                Arguments(tuple(args), named),
+                self.instance,
+                self.case,
+                self.subject.module,
+                self.seed,
+                self.subject.harness,
+            )
+        if record["raised"] is not None:
+            raised = record["raised"]
+            raise RuntimeError(f"{raised['type']}: {raised['message']}")
+        return {
+            path: widened(leaf.numpy())
+            for path, leaf in flattened(record)
+            if isinstance(leaf, ArrayValue) and leaf.dtype in arrays.ROUNDOFF
+        }
 
 
 def _moved(values: Any, roundoff: float, generator: np.random.Generator) -> Any:

@@ -55,6 +55,7 @@ def read_floats(
     dtype: str,
     reference: Floats | None,
     condition: Floats | None,
+    known_error: float,
     numerics: Numerics,
     *,
     exact: bool,
@@ -63,9 +64,10 @@ def read_floats(
     """Compares float results of equal shape under s = u·|ref| + cond.
 
     The candidate passes where |new - ref| <= factor·max(1, r)·s + 2 subnormals with
-    r = max |orig - ref| / s, or where it equals the original. exact: small integers were fed;
-    where the original is then exact, a reassociation has to be too. infinities_fed: an
-    infinity or NaN that only the order of evaluation decides is not held against it.
+    r = max |orig - ref| / s, or where it equals the original. known_error: a lower bound of r
+    from elsewhere (where the reference is no better than the original). exact: small integers
+    were fed; where the original is then exact, a reassociation has to be too. infinities_fed:
+    an infinity or NaN that only the order of evaluation decides is not held against it.
     """
     u, tiny = ROUNDOFF[dtype], SMALLEST[dtype]
     with np.errstate(all="ignore"):
@@ -85,7 +87,7 @@ def read_floats(
             s = u * np.abs(base) + condition
             own = np.abs(original - base)
             known = finite & np.isfinite(base) & (s > 0)
-            worst = float(np.max(own[known] / s[known], initial=0.0))
+            worst = max(known_error, float(np.max(own[known] / s[known], initial=0.0)))
             factor = FACTORS[numerics]
         tolerance = factor * max(1.0, min(worst, MAX_ORIGINAL_ERROR)) * s + 2 * tiny
         error = np.abs(candidate - base)
