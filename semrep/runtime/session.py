@@ -10,13 +10,14 @@ from typing import Any, Self
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.loading import package_of
-from semrep.runtime.worker import Done, Failed, Worker
+from semrep.runtime.pool import shared_worker
+from semrep.runtime.worker import Call, Done, Failed
 
 _NEVER_WARM = {"__future__", "semrep"}
 
 
 class Session:
-    """Runs jobs about one original source. A context manager; `close` ends its worker."""
+    """Runs jobs about one original source. A context manager; `close` gives its worker back."""
 
     def __init__(
         self, source: bytes, harness: Harness, *, seed: int = 0, limits: Limits | None = None
@@ -25,7 +26,7 @@ class Session:
         self.harness = harness
         self.seed = seed
         self.limits = limits or Limits()
-        self.worker = Worker(warm_modules(source, harness), _environment(harness))
+        self.worker = shared_worker(_environment(harness), warm_modules(source, harness))
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +47,27 @@ class Session:
         threads: int | None = None,
     ) -> Done | Failed:
         """Runs a job "module:function" in a fresh child, under the session's limits."""
+        (done,) = self.worker.run_all(
+            [self.job(function, *arguments, wall_s=wall_s, threads=threads)]
+        )
+        return done
+
+    def run_twice(
+        self, function: str, *arguments: Any, wall_s: float | None = None
+    ) -> tuple[Done | Failed, Done | Failed]:
+        """The same job in two children, at once where cores are free."""
+        job = self.job(function, *arguments, wall_s=wall_s)
+        first, second = self.worker.run_all([job, job])
+        return first, second
+
+    def job(
+        self,
+        function: str,
+        *arguments: Any,
+        wall_s: float | None = None,
+        threads: int | None = None,
+    ) -> Call:
+        """What `run` would run."""
         limits = self.limits
         if wall_s is not None:
             limits = replace(limits, wall_s=wall_s)
@@ -53,7 +75,7 @@ class Session:
             limits = replace(limits, threads=threads)
         # jax and GPU drivers map address space by the tens of gigabytes.
         bounded = self.harness.device == "cpu" and self.harness.framework != "jax"
-        return self.worker.run(function, *arguments, limits=limits, bound_address_space=bounded)
+        return Call(function, arguments, limits, bounded)
 
     def close(self) -> None:
         self.worker.close()

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from semrep.runtime import poison
 from semrep.runtime.harness import Harness
 from semrep.verify.cases import Case
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the instruments saw during one call. races: one line for each."""
+    """What the instruments saw during one call.
+
+    races: one line for each. configurations: of the autotuner with most of them, 1 without.
+    """
 
     races: list[str] = field(default_factory=list)
+    configurations: int = 1
 
 
 @contextmanager
 def under(case: Case, harness: Harness) -> Iterator[Seen]:
-    """Makes the call inside run as the case says, and watches it."""
-    del case, harness
-    yield Seen()
+    """Makes the call inside run as the case says, and watches it.
 
+    On the CPU what is allocated and not written holds NaN, or large numbers where the case
+    says so; kernels in Triton's interpreter are watched for races.
+    """
+    seen = Seen()
+    if harness.device != "cpu":
+        yield seen
+        return
+    with ExitStack() as stack:
+        stack.enter_context(poison.poisoned(poison.LARGE if case.other_memory else poison.NAN))
+        if not harness.triton:
+            yield seen
+            return
+        from semrep.runtime.triton_autotune import configuration
+        from semrep.runtime.triton_watch import Shuffled, watching
 
-def configurations_seen(harness: Harness) -> int:
-    """How many configurations the autotuner with most of them had, of the kernels run so far."""
-    del harness
-    return 1
+        tuned = stack.enter_context(configuration(case.configuration))
+        order = Shuffled(case.seed) if case.other_memory else None
+        with watching(order=order) as report:
+            yield seen
+        seen.races = [str(race) for race in report.harmful]
+        seen.configurations = tuned.count

@@ -251,7 +251,7 @@ def observe_call(
             record["result"] = capture(value)
         except Exception as error:
             record["raised"] = raised_record(error)
-    record["races"] = list(seen.races)
+    record["races"] = seen.races
     record["seconds"] = time.perf_counter() - started
     record["printed"] = stream.text
     record["rng"] = _rng_digest()

@@ -25,7 +25,7 @@ from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import fresh, seed_everything
 from semrep.runtime.values import ArrayValue, ContainerValue, leaves, widened
 from semrep.verify.cases import Case, Effort, Leaf, Shapes, named_seed
-from semrep.verify.conditions import configurations_seen, under
+from semrep.verify.conditions import under
 from semrep.verify.inputs import commonest_float, derived, set_state
 
 # What learning may take, in seconds; the calls of slow originals are rationed by it.
@@ -35,6 +35,7 @@ _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_21
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
 _MOST_SIZES: Mapping[Effort, int] = {"quick": 14, "full": 48, "paranoid": 96}
 _MOST_REJECTED = 3
+_MOST_CONFIGURATIONS = 8
 _DTYPES = {
     "torch": ("float16", "bfloat16", "float64", "float32"),
     "numpy": ("float32", "float64"),
@@ -76,6 +77,7 @@ class Learner:
         self.accepted: list[Case] = []
         self.rejected: list[Case] = []
         self.tried = 0
+        self.configurations = 1
         self.leaves = [
             Leaf(path, arrays.dtype_of(value), tuple(value.shape))
             for path, value in arrays.array_leaves((example.positional, dict(example.named)))
@@ -98,7 +100,7 @@ class Learner:
             "symbols": [
                 (size, tuple(f"{path}.{axis}" for path, axis in axes)) for size, axes in groups
             ],
-            "configurations": configurations_seen(self.harness),
+            "configurations": min(self.configurations, _MOST_CONFIGURATIONS),
         }
 
     # Trying
@@ -115,8 +117,9 @@ class Learner:
         seed_everything(self.seed)
         self.tried += 1
         try:
-            with under(case, self.harness):
+            with under(case, self.harness) as seen:
                 value = self.function(*arguments.positional, **arguments.named)
+            self.configurations = max(self.configurations, seen.configurations)
             return True, Capture()(value)
         except Exception as error:
             return False, error

@@ -170,6 +170,19 @@ class Original:
     ) -> Done | Failed:
         """Runs a source on cases in a fresh child, with the original's examples and state."""
         return self.session.run(
+            *self._job(source, label, harness, cases, check_state, stop_after_s), wall_s=wall_s
+        )
+
+    def _job(
+        self,
+        source: bytes,
+        label: str,
+        harness: Harness,
+        cases: Sequence[Case],
+        check_state: bool,
+        stop_after_s: float | None,
+    ) -> tuple[Any, ...]:
+        return (
             "semrep.verify.jobs:run_cases",
             source,
             label,
@@ -182,50 +195,35 @@ class Original:
             self.harness.device == "cpu",
             self.facts["init"],
             stop_after_s,
-            wall_s=wall_s,
         )
 
     def observe(self, planned: tuple[Case, ...]) -> Observed:
         """Runs the cases twice, in two processes, and asks for the same bits."""
         seconds = CASE_SECONDS[self.effort]
-        wall_s = self.timeout_s + seconds
-        done = self.run(
-            self.source, "original", self.harness, planned, wall_s, stop_after_s=seconds
-        )
-        first = _value(done)
-        if "cases" not in first:
-            raise Untrustworthy(_fails(first.get("error")))
-        kept = [
-            (case, record)
-            for case, record in zip(planned, first["cases"], strict=False)
-            if _is_usable(case, record)
-        ]
+        job = self._job(self.source, "original", self.harness, planned, True, seconds)
+        one, other = self.session.run_twice(*job, wall_s=2 * self.timeout_s + seconds)
+        first, second = _value(one), _value(other)
+        for value in (first, second):
+            if "cases" not in value:
+                raise Untrustworthy(_fails(value.get("error")))
+        # Either may have stopped early, at the end of its time.
+        pairs = zip(planned, first["cases"], second["cases"], strict=False)
+        kept = [pair for pair in pairs if _is_usable(pair[0], pair[1])]
         if not kept or first["cases"][0]["raised"] is not None and not kept[0][0].probing:
             raise Untrustworthy(_fails(first["cases"][0]["raised"]))
-        cases = tuple(case for case, _ in kept)
-        records = [record for _, record in kept]
-        again = [index for index, case in enumerate(cases) if not case.draw]
-        second = self.run(
-            self.source,
-            "original",
-            self.harness,
-            [cases[i] for i in again],
-            self.timeout_s + 3 * done.seconds,
-        )
-        repeated = _value(second)
-        if "cases" not in repeated:
-            raise Untrustworthy("a second run of the original fails")
         same = Comparison(BITWISE)
-        for index, record in zip(again, repeated["cases"], strict=True):
-            found = same.compare(cases[index], records[index], record, None)
+        for case, record, again in kept:
+            found = same.compare(case, record, again, None)
             if found is not None:
                 raise Untrustworthy(f"two runs of the original differ: {found}")
+        cases = tuple(case for case, _, _ in kept)
+        records = [record for _, record, _ in kept]
         _check_comparator(cases, records)
         return Observed(
             cases,
             records,
-            sorted({*first["executed"], *repeated["executed"]}),
-            done.seconds,
+            sorted({*first["executed"], *second["executed"]}),
+            one.seconds,
             len(planned),
             _unsettled(cases, records),
         )
