@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "passes": {"ir"},
     "verify": {"ir", "runtime", "passes.contract"},
     "cost": {"ir", "runtime"},
+    "store": {"runtime", "passes.contract", "verify"},
     "search": {"ir", "runtime", "passes", "verify", "cost"},
     "result": {"ir", "runtime", "passes", "verify", "cost", "search"},
     "report": {"ir", "runtime", "passes", "verify", "cost", "search", "result"},
