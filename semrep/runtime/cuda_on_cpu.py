@@ -6,6 +6,8 @@ be. Everything that would need the device itself still fails.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +37,8 @@ def install() -> None:
             kwargs = kwargs or {}
             if function is torch.Tensor.cuda:
                 return args[0]
-            if function is is_cuda:
+            # A getter is a new object each time; torch itself goes by where the values are.
+            if function == is_cuda and not asked_by_torch(2):
                 return True
             if _names_cuda(kwargs.get("device")):
                 kwargs = {**kwargs, "device": "cpu"}
@@ -53,5 +56,23 @@ def install() -> None:
     def synchronize(device: Any = None) -> None:
         del device
 
-    torch.cuda.synchronize = synchronize
+    def set_device(device: Any = None) -> None:
+        del device
+
+    class Selected(contextlib.nullcontext[None]):
+        """In place of torch.cuda.device, which refuses the device that CPU tensors are on."""
+
+    class SelectedOf(contextlib.nullcontext[None]):
+        """In place of torch.cuda.device_of."""
+
+    # No object stands for two of them: torch's compiler keeps a table of these by identity.
+    torch.cuda.synchronize, torch.cuda.set_device = synchronize, set_device
     torch.cuda.current_device = lambda: 0
+    torch.cuda.device = Selected  # type: ignore[misc, assignment]
+    torch.cuda.device_of = SelectedOf  # type: ignore[misc, assignment]
+
+
+def asked_by_torch(depth: int) -> bool:
+    """Whether the function `depth` calls up belongs to torch or to this package."""
+    name = sys._getframe(depth).f_globals.get("__name__", "")
+    return str(name).partition(".")[0] in ("torch", "semrep")

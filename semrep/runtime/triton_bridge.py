@@ -142,6 +142,17 @@ def _describe_device(triton: Any) -> None:
         vars(torch.cuda)["get_device_properties"] = lambda device=None: described
         torch.cuda.get_device_capability = lambda device=None: TARGET.capability
         torch.cuda.get_device_name = lambda device=None: TARGET.name
+        _say_available(torch)
+
+
+def _say_available(torch: Any) -> None:
+    """A launcher that asks for a device takes the way to its kernel; torch's own code does not."""
+    from semrep.runtime import cuda_on_cpu
+
+    cuda_on_cpu.install()
+    is_available, device_count = torch.cuda.is_available, torch.cuda.device_count
+    torch.cuda.is_available = lambda: not cuda_on_cpu.asked_by_torch(2) or is_available()
+    torch.cuda.device_count = lambda: device_count() if cuda_on_cpu.asked_by_torch(2) else 1
 
 
 def _count_launches(interpreter: Any) -> None:
