@@ -100,7 +100,7 @@ def examine(program: Program, options: Options, done: Collection[str]) -> Iterat
                 yield _with(unusable, verdict="Inconclusive", why=str(baseline))
                 return
             for candidate in candidates:
-                yield _examined(candidate, verifier, executor, loaded["usable"], options)
+                yield _examined(candidate, program, verifier, executor, loaded["usable"], options)
 
 
 def _candidates(program: Program, text: SourceText, options: Options) -> Iterator[Row]:
@@ -128,7 +128,12 @@ def _with(row: Row, **changes: Any) -> Row:
 
 
 def _examined(
-    row: Row, verifier: Verifier, executor: Executor, usable: list[str], options: Options
+    row: Row,
+    program: Program,
+    verifier: Verifier,
+    executor: Executor,
+    usable: list[str],
+    options: Options,
 ) -> Row:
     answer = executor.ask("anchors", row.source, options.limit_s)
     accepted = list(answer.get("accepted", []))
@@ -146,8 +151,20 @@ def _examined(
     refused = [a for a in _TELLING if a in usable and a not in accepted]
     if row.role == EQUIVALENT or (refused and verdict != ACCEPTED):
         return _with(row, difference=", ".join(refused))
-    asked = executor.ask("arbiter", row.source, options.arbiter_s)
-    if "failed" in asked:
-        asked = {"where": "plain", "what": asked["failed"]}
+    asked = _arbiter(row, executor, program, options)
     where = asked.get("where", "")
     return _with(row, arbiter=asked, difference=f"arbiter: {where}" if where else "")
+
+
+def _arbiter(row: Row, executor: Executor, program: Program, options: Options) -> dict[str, str]:
+    """Its finding, or nothing. Where it dies, the original may be to blame: then sizes are left
+    alone, and the original goes the same way."""
+    asked = executor.ask("arbiter", row.source, options.arbiter_s)
+    if "failed" in asked:
+        asked = executor.ask("arbiter_as_given", row.source, options.arbiter_s)
+    if "failed" in asked:
+        original = executor.ask("arbiter_as_given", program.source, options.arbiter_s)
+        if "failed" in original:
+            return {}
+        return {"where": "plain", "what": str(asked["failed"])}
+    return asked

@@ -25,7 +25,6 @@ LIGER = (
     ("geglu", "LigerGELUMulFunction.apply", "(f32(4, 100), f32(4, 100))"),
     ("swiglu", "LigerSiLUMulFunction.apply", "(f32(4, 100), f32(4, 100))"),
     ("relu_squared", "LigerReLUSquaredFunction.apply", "(f32(4, 100),)"),
-    ("dyt", "LigerDyTFunction.apply", "(f32(4, 100), f32(1), f32(100), f32(100))"),
     ("cross_entropy", "LigerCrossEntropyFunction.apply", "(f32(5, 100), ints(0, 100, 5), None)"),
     ("fused_ce_tvd", "LigerFusedCETVDFunction.apply",
      "(f32(5, 100), f32(5, 100), ints(0, 100, 5))"),
@@ -76,8 +75,6 @@ GPUEMU = {
 
 # (file, definitions kept, entry, inputs, lines of ours to go with them): triton's tutorials
 TUTORIALS = (
-    ("01-vector-add.py", ("add_kernel", "add"), "add",
-     "(f32(3000), f32(3000), f32(3000), torch.device('cpu'))"),
     ("02-fused-softmax-cpu.py", ("softmax_kernel", "softmax"), "softmax", "(f32(4, 100),)"),
     ("04-low-memory-dropout.py", ("_dropout", "dropout"), "dropout",
      "(f32(2000), ints(0, 2, 2000), 0.5)"),

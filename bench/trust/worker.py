@@ -23,6 +23,7 @@ from bench.trust.anchors import ANCHORS, TRIALS, Leaves, accepts
 from bench.trust.arbiter import Arbiter
 from bench.trust.calling import call, copied, entry_of, flat, load
 from bench.trust.drawing import NORMAL, UNIFORM, draw
+from bench.trust.interpreter import mend  # noqa: E402
 from bench.trust.program import Program
 
 _TRIAL_SEED = 7000
@@ -107,18 +108,22 @@ class Session:
                 accepted.append(name)
         return {"ran": ran, "accepted": accepted, "error": error}
 
-    def arbiter(self, candidate: str) -> dict[str, Any]:
+    def arbiter_as_given(self, candidate: str) -> dict[str, Any]:
+        return self.arbiter(candidate, as_given=True)
+
+    def arbiter(self, candidate: str, as_given: bool = False) -> dict[str, Any]:
         try:
             module = load(candidate)
         except Exception as e:
             return {"where": "plain", "what": f"{type(e).__name__}: {e}"[:200]}
-        found = Arbiter(self.program, self.original).judge(module)
+        found = Arbiter(self.program, self.original).judge(module, as_given)
         return {} if found is None else {"where": found.where, "what": found.what}
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    mend()
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what programs print is not an answer
     session: Session | None = None
