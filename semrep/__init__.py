@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from semrep import verify
     from semrep.api import apply_passes, optimize
     from semrep.ir.module import Module
     from semrep.passes.registry import all_passes
@@ -37,15 +38,18 @@ _HOMES = {
         "arguments", "bf16", "boolean", "example", "f16", "f32", "f64", "i32", "i64", "ints",
     ),
 }  # fmt: skip
+_ROOMS = ("verify",)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Module", "Result", "Status", "all_passes", "apply_passes", "arguments", "bf16", "boolean",
-    "example", "f16", "f32", "f64", "i32", "i64", "ints", "optimize",
+    "example", "f16", "f32", "f64", "i32", "i64", "ints", "optimize", "verify",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"semrep.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'semrep' has no attribute {name!r}")
@@ -55,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+    return sorted({*globals(), *_HOME_OF, *_ROOMS})

@@ -15,6 +15,7 @@ from semrep.passes.manager import Observer as StepObserver
 from semrep.passes.pipeline import Element, Pipeline
 from semrep.result import Rejected, Result, Status
 from semrep.runtime import Harness, NoHarness, discover
+from semrep.runtime.device import placed
 from semrep.search.beam import beam
 from semrep.search.bisect import first_guilty
 from semrep.search.budget import Budget
@@ -54,6 +55,7 @@ def apply_passes(
     path: str | None = None,
     seed: int = 0,
     effort: Effort = "quick",
+    device: str = "auto",
     observer: StepObserver | None = None,
 ) -> Result:
     """Run passes over source text, each to its fixed point, and verify the result.
@@ -62,7 +64,8 @@ def apply_passes(
     passes. verify: None verifies where a way to run the text is found; True demands it; False
     leaves it out. entry, inputs: how to run it: a dotted name, and a Python expression for its
     arguments (see `semrep.runtime.discover` for what is found without them). path: of the
-    text, for messages and relative imports. observer: called after each step.
+    text, for messages and relative imports. device: "cpu", "cuda", or "auto" for a GPU where
+    there is one. observer: called after each step.
 
     Steps that make the text run differently are taken back and listed in `rejected`. Without
     a run, only steps with a BITWISE contract are taken, and the status is `not executed`.
@@ -77,7 +80,9 @@ def apply_passes(
     harness = None
     if verify is not False:
         harness = discover(module.source, module.path, entry, inputs)
-    if not isinstance(harness, Harness):
+    if isinstance(harness, Harness):
+        harness = placed(harness, device)
+    else:
         if verify:
             raise ValueError(f"cannot verify: {harness}")
         return _without_a_run(module, pipeline, harness, observer)
@@ -101,13 +106,14 @@ def optimize(
     strategy: str | Strategy = "greedy",
     proposer: Proposer | None = None,
     seed: int = 0,
+    device: str = "auto",
     observer: Observer | None = None,
 ) -> Result:
     """Search for a faster (or smaller) program; every accepted step is verified by running it.
 
     src: a path, a text, or a Module. goal: "latency" or "size". budget: "30s", "200"
     (evaluations) or a Budget; by default 45 seconds, at full effort 300. strategy: "greedy",
-    "beam", or a Strategy. observer: called after each attempt.
+    "beam", or a Strategy. device: "cpu", "cuda", or "auto". observer: called after each attempt.
 
     The result is confirmed on inputs that the search never saw. It is the original unless it
     is better with the whole of a 95% interval. Without a way to run the text, it is what
@@ -128,6 +134,7 @@ def optimize(
     harness = discover(module.source, module.path, entry, inputs)
     if not isinstance(harness, Harness) or effort == "none":
         return _without_a_run(module, pipeline, harness, None)
+    harness = placed(harness, device)
     spend.start()
     with _verifier(module, harness, effort, seed) as verifier:
         typed = _with_facts(module, verifier)

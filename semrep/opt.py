@@ -33,6 +33,7 @@ Examples:
   semrep kernel.py --explain            ... and say what was missed, and why
   semrep f.py --passes canonical,scalar run these passes, verify the result
   semrep src/*.py --check               exit 1 if something would be rewritten
+  semrep verify old.py new.py           tell two programs apart, wherever new.py is from
 
 \b
 Exit codes: 0 done; 1 --check found a rewrite; 2 usage; 3 the original fails, does not agree
@@ -107,6 +108,13 @@ def _defaults(context: click.Context, parameter: click.Parameter, value: bool) -
 @click.option("--entry", metavar="NAME", help="What to run: function, Model, or Class.method.")
 @click.option("--inputs", metavar="EXPR", help="Python expression for the entry's arguments.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every input.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to run. On the CPU, Triton kernels run in Triton's interpreter.",
+)
 @click.option(
     "--explain",
     is_flag=False,
@@ -206,6 +214,7 @@ def _passes(module: Module, options: dict[str, Any]) -> Result:
         entry=options["entry"],
         inputs=options["inputs"],
         seed=options["seed"],
+        device=options["device"],
         effort=options["effort"],
         observer=print_step if options["print_after_all"] else None,
     )
@@ -227,6 +236,7 @@ def _search(module: Module, options: dict[str, Any]) -> Result:
             effort=options["effort"],
             strategy=options["strategy"],
             seed=options["seed"],
+            device=options["device"],
             observer=progress.update,
         )
 
@@ -306,6 +316,10 @@ def replace_file(path: Path, content: bytes) -> None:
 def main() -> None:
     """The console script. Internal errors end with exit code 123 and a traceback."""
     try:
+        if sys.argv[1:2] == ["verify"]:
+            from semrep.verify_command import cli as verify
+
+            verify(sys.argv[2:], prog_name="semrep verify", auto_envvar_prefix="SEMREP_VERIFY")
         cli(auto_envvar_prefix="SEMREP")
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)

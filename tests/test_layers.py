@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "result": {"ir", "runtime", "passes", "verify", "cost", "search"},
     "report": {"ir", "runtime", "passes", "verify", "cost", "search", "result"},
     "api": {"ir", "runtime", "passes", "verify", "cost", "search", "result"},
-    "opt": {"ir", "passes", "report", "result", "api"},
+    "verify_command": {"runtime", "passes.contract", "verify"},
+    "opt": {"ir", "passes", "report", "result", "api", "verify_command"},
     "__init__": {"ir", "runtime", "passes", "verify", "result", "api"},
 }
 # Imported by their own rooms only, at first use.

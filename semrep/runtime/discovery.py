@@ -41,6 +41,24 @@ def discover(
         return NoHarness(missing.reason, _REMEDY)
 
 
+def entry_like(source: bytes, entry: str) -> str | NoHarness:
+    """What a rewritten file calls the entry of its original: the same name, KernelBench's
+    `ModelNew` for `Model`, or the only function that the file could mean."""
+    try:
+        file = _File(ast.parse(source))
+    except (SyntaxError, ValueError) as error:
+        return NoHarness(f"the file does not parse: {error}", "mend its syntax")
+    if entry.partition(".")[0] == "Model" and "ModelNew" in file.classes:
+        return entry.replace("Model", "ModelNew", 1)
+    if file.knows(entry):
+        return entry
+    try:
+        return _choose_entry(file)
+    except _Missing as missing:
+        remedy = "name its entry with --candidate-entry"
+        return NoHarness(f"it defines no {entry!r}, and {missing.reason}", remedy)
+
+
 class _Missing(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

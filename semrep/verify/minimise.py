@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from semrep.passes.contract import Contract
 from semrep.runtime.worker import Done
 from semrep.verify.cases import Case, Values
+from semrep.verify.observation import without_parameters
 from semrep.verify.oracle import Comparison, needs_reference
 from semrep.verify.original import Observed
+from semrep.verify.relaxation import Relaxation
 from semrep.verify.verdict import Counterexample, Different
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 SECONDS = 6.0
 _MOST_LITERAL = 64
-_ROUNDS = 8
+_ROUNDS = 60
+_BATCH = 16
 _SIMPLE: tuple[Values, ...] = ("constant", "integers", "normal")
 _SMALL = (1, 2, 3, 5, 8, 17, 33)
 
@@ -76,8 +79,15 @@ class _Shrinker:
 
     def first(self, cases: Sequence[Case]) -> Found | None:
         """The first of these cases on which the two differ."""
-        if not cases or time.monotonic() > self.deadline:
-            return None
+        for start in range(0, len(cases), _BATCH):
+            if time.monotonic() > self.deadline:
+                return None
+            found = self._first(cases[start : start + _BATCH])
+            if found is not None:
+                return found
+        return None
+
+    def _first(self, cases: Sequence[Case]) -> Found | None:
         original = self.verifier.original
         limit = max(1.0, self.deadline - time.monotonic())
         before = original.run(
@@ -91,22 +101,29 @@ class _Shrinker:
             if record["raised"] is None
         ]
         kept = tuple(case for case, _ in pairs)
+        if not kept:
+            return None
         after = original.run(
             self.candidate,
             "candidate",
             self.verifier.candidate_harness,
             kept,
             10.0 + 10 * limit,
-            check_state=False,
+            check_state=not self.verifier.own_parameters,
         )
-        if not kept or not isinstance(after, Done) or "cases" not in after.value:
+        if not isinstance(after, Done) or "cases" not in after.value:
             return None
-        observed = Observed(kept, [record for _, record in pairs], [], before.seconds, len(kept))
-        comparison = Comparison(self.contract, coarsest=original.coarsest)
-        for index, (case, record) in enumerate(zip(kept, after.value["cases"], strict=True)):
-            wanted = [index] if needs_reference(case, observed.records[index], record) else []
-            reference = original.references(observed, wanted).get(index) if wanted else None
-            found = comparison.compare(case, observed.records[index], record, reference)
+        records = [[record for _, record in pairs], after.value["cases"]]
+        if self.verifier.own_parameters:
+            records = [[without_parameters(record) for record in side] for side in records]
+        observed = Observed(kept, records[0], [], before.seconds, len(kept))
+        triples = list(zip(kept, *records, strict=True))
+        wanted = [i for i, triple in enumerate(triples) if needs_reference(*triple)]
+        references = original.references(observed, wanted)
+        inference = Relaxation.of(self.contract).inference
+        comparison = Comparison(self.contract, coarsest=original.coarsest, inference=inference)
+        for index, (case, old, new) in enumerate(triples):
+            found = comparison.compare(case, old, new, references.get(index))
             if found is not None:
                 return case, found
         return None

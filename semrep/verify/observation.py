@@ -24,3 +24,9 @@ def flattened(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def size_of(record: Mapping[str, Any]) -> int:
     """Bytes of all its arrays."""
     return sum(len(leaf.data) for _, leaf in flattened(record) if isinstance(leaf, ArrayValue))
+
+
+def without_parameters(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record without a module's own state and the derivatives by its parameters."""
+    gradients = {n: g for n, g in record["gradients"].items() if not n.startswith("parameter ")}
+    return {**record, "state": {}, "gradients": gradients}

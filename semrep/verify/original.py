@@ -16,6 +16,7 @@ from semrep.runtime.values import ArrayValue
 from semrep.runtime.worker import Done, Failed
 from semrep.verify.cases import Case, Domain, Effort, Leaf, plan
 from semrep.verify.control import known_wrong
+from semrep.verify.observation import without_parameters
 from semrep.verify.oracle import Comparison, Reference
 from semrep.verify.verdict import Grade, Inconclusive
 
@@ -55,13 +56,21 @@ class Original:
     """Runs one original under one harness, and remembers what was seen."""
 
     def __init__(
-        self, source: bytes, harness: Harness, session: Session, effort: Effort, timeout_s: float
+        self,
+        source: bytes,
+        harness: Harness,
+        session: Session,
+        effort: Effort,
+        timeout_s: float,
+        *,
+        own_parameters: bool = False,
     ) -> None:
         self.source = source
         self.harness = harness
         self.session = session
         self.effort: Effort = effort
         self.timeout_s = timeout_s
+        self.own_parameters = own_parameters
         self._observed: dict[object, Observed] = {}
         self._domains: dict[tuple[int, ...], Domain] = {}
 
@@ -133,7 +142,7 @@ class Original:
             self.domain(boundaries_of(self.source)),
             effort=self.effort,
             seed=seed,
-            stateful=self.facts["stateful"],
+            stateful=self.facts["stateful"] and not self.own_parameters,
             triton=self.harness.triton,
             mutable=self.harness.framework != "jax",
         )
@@ -218,6 +227,8 @@ class Original:
                 raise Untrustworthy(f"two runs of the original differ: {found}")
         cases = tuple(case for case, _, _ in kept)
         records = [record for _, record, _ in kept]
+        if self.own_parameters:
+            records = [without_parameters(record) for record in records]
         _check_comparator(cases, records)
         return Observed(
             cases,

@@ -43,6 +43,11 @@ class Relaxation:
         """Whether the candidate may have other parameters."""
         return "equal parameter names" in self.lifted
 
+    @property
+    def inference(self) -> bool:
+        """Whether nobody asks for derivatives."""
+        return "gradients" in self.lifted
+
     def keeps(self, case: Case) -> bool:
         kinds = {
             "NaN and infinities": case.special,

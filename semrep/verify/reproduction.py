@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from semrep.runtime.packing import unpack
 from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import Subject, fresh, prepare
 from semrep.runtime.values import ContainerValue
+from semrep.verify.callables import is_generated
 from semrep.verify.cases import Case
 from semrep.verify.inputs import derived
 
@@ -56,33 +56,43 @@ def script(
 ) -> str:
     """Calls original.py and candidate.py on the arguments of the case, and prints both results."""
     made = _arguments(source, harness, case, examples, seed)
-    library = {"torch": "torch", "jax": "jax.numpy as jnp", "numpy": ""}[harness.framework]
-    lines = [f"# {case}", "import importlib.util", "import sys", "", "import numpy as np"]
-    lines += [f"import {library}"] if library else []
-    if harness.triton and harness.device == "cpu":
-        lines += ["from semrep.runtime.triton_bridge import install  # no GPU: interpret", ""]
-        lines += ["install()"]
-    lines += ["", "", _LOAD, ""]
     try:
-        positional = [_text(value) for value in made.positional]
-        named = [f"{name}={_text(value)}" for name, value in made.named.items()]
-        constructor = ""
-        if init is not None:
-            given = unpack(init, harness.device)
-            texts = [_text(value) for value in given.positional]
-            texts += [f"{name}={_text(value)}" for name, value in given.named.items()]
-            constructor = f"({', '.join(texts)})"
+        arguments = [f"    {_text(value)}," for value in made.positional]
+        named = [f"    {name!r}: {_text(value)}," for name, value in made.named.items()]
+        constructor = "" if init is None else _call_text(unpack(init, harness.device))
     except Unwritable:
         return ""
-    for label, entry in (("original", harness.entry), ("candidate", candidate.entry)):
-        name, _, rest = entry.partition(".")
-        target = f'load("{label}.py", "{label}").{name}{constructor}'
-        target += f".{rest}" if rest and not (rest == "forward" and constructor) else ""
-        seeded = "torch.manual_seed(0)\n" if harness.framework == "torch" else ""
-        lines.append(f"{seeded}{label} = {target}")
-        arguments = ",\n    ".join([*positional, *named])
-        lines.append(f"print('{label}:', {label}(\n    {arguments},\n))")
+    lines = [f"# {case}", "import copy", "import importlib.util", "import sys", ""]
+    lines += {
+        "torch": ["import torch"],
+        "jax": ["import jax.numpy as jnp"],
+        "numpy": ["import numpy as np"],
+    }[harness.framework]
+    if harness.triton and harness.device == "cpu":
+        lines += ["from semrep.runtime.triton_bridge import install", ""]
+        lines += ["install()  # no GPU here: Triton's interpreter runs the kernels"]
+    if is_generated(source):
+        lines += ["", "# original and candidate are the two callables that were given"]
+    else:
+        lines += ["", "", _LOAD, ""]
+        for label, entry in (("original", harness.entry), ("candidate", candidate.entry)):
+            name, _, rest = entry.partition(".")
+            target = f'load("{label}.py", "{label}").{name}{constructor}'
+            target += f".{rest}" if rest and not (rest == "forward" and constructor) else ""
+            lines += ["torch.manual_seed(0)"] if harness.framework == "torch" else []
+            lines.append(f"{label} = {target}")
+    lines += ["", "arguments = (", *arguments, ")", "named = {", *named, "}"]
+    for label in ("original", "candidate"):
+        lines.append(
+            f"print('{label}:', {label}(*copy.deepcopy(arguments), **copy.deepcopy(named)))"
+        )
     return "\n".join(lines) + "\n"
+
+
+def _call_text(given: Arguments) -> str:
+    texts = [_text(value) for value in given.positional]
+    texts += [f"{name}={_text(value)}" for name, value in given.named.items()]
+    return f"({', '.join(texts)})"
 
 
 def _arguments(
@@ -94,7 +104,7 @@ def _arguments(
         base = Subject.load(source, harness, "original", seed).examples(seed)[case.base]
     else:
         base = unpack(packed, harness.device)
-    return derived(fresh(base), dataclasses.replace(case))
+    return derived(fresh(base), case)
 
 
 def _text(value: Any) -> str:
@@ -113,20 +123,29 @@ def _text(value: Any) -> str:
     dtype = arrays.dtype_of(value)
     if elements.size > _MOST_LITERAL:
         raise Unwritable
+    shape = tuple(int(n) for n in elements.shape)
     numbers = _numbers(elements.tolist())
-    if kind == "jax":
-        return f"jnp.array({numbers}, dtype='{dtype}').reshape({elements.shape})"
-    if kind == "numpy":
-        return f"np.array({numbers}, dtype='{dtype}').reshape({elements.shape})"
-    device = f", device='{value.device}'" if value.device.type != "cpu" else ""
-    text = f"torch.tensor({numbers}, dtype=torch.{dtype}{device}).reshape({tuple(elements.shape)})"
+    is_flat = elements.size > 1 and bool(np.all(elements == elements.flat[0]))
+    device = ""
+    if kind == "torch" and value.device.type != "cpu":
+        device = f", device='{value.device}'"
+    library = {"torch": "torch", "jax": "jnp", "numpy": "np"}[kind]
+    maker = "tensor" if kind == "torch" else "array"
+    if is_flat:
+        first = _numbers(elements.flat[0].item())
+        text = f"{library}.full({shape}, {first}, dtype={library}.{dtype}{device})"
+    else:
+        text = f"{library}.{maker}({numbers}, dtype={library}.{dtype}{device})"
+        text += f".reshape({shape})" if 0 in shape else ""
+    if kind != "torch":
+        return text
     if not value.is_contiguous():
         strides = tuple(value.stride())
         if 0 in strides:
-            text = f"{text}[:1].expand({tuple(elements.shape)})"
+            text = f"{text}[:1].expand({shape})"
         else:
             text = (
-                f"torch.empty_strided({tuple(elements.shape)}, {strides}, "
+                f"torch.empty_strided({shape}, {strides}, "
                 f"dtype=torch.{dtype}{device}).copy_({text})"
             )
     return f"{text}.requires_grad_()" if value.requires_grad else text

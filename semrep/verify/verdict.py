@@ -53,7 +53,7 @@ class Counterexample:
         for name in ("original", "candidate", "reference"):
             if getattr(self, name):
                 lines.append(f"{name}: {getattr(self, name)}")
-        if self.tolerance is not None:
+        if self.tolerance is not None and self.tolerance == self.tolerance:
             lines.append(f"tolerance: {self.tolerance:.3g}")
         return "\n".join(lines)
 
@@ -121,12 +121,15 @@ class Different(_NotABool):
     """The candidate does something else, or fails where the original does not.
 
     case: the call that showed it, as data. code: a script that makes the call on both.
+    other_parameters: the two modules have parameters of other names or shapes, and were not
+    compared further.
     """
 
     reason: str
     counterexample: Counterexample | None = None
     case: Case | None = None
     code: str = ""
+    other_parameters: bool = False
 
     def __str__(self) -> str:
         return f"different: {self.counterexample or self.reason}"

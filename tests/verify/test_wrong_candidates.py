@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE, Contract
-from semrep.verify import Different, Equivalent, Harness, Inconclusive, discover, verify
+from semrep.verify import Different, Equivalent, Harness, Inconclusive, Verifier, discover
 from tests.verify.subjects import (
     INPLACE,
     JAX,
@@ -203,4 +203,5 @@ def semrep_inputs():
     harness = discover(source)
     assert isinstance(harness, Harness)
     candidate = source.replace(b"return x + 1", b"return 1 + x")
-    assert isinstance(verify(source, candidate, harness), Equivalent)
+    with Verifier(source, harness) as one:
+        assert isinstance(one.check(candidate), Equivalent)
