@@ -25,10 +25,11 @@ class Blobs:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (path.exists() and self.get(name) is not None):
             self._write(path, data)
-        # Also for a file that another process has just put there.
+        # Also for what another process has just put there.
         _sync_folder(path.parent)
-        _sync_folder(path.parent.parent)
-        self._durable.add(name)
+        if path.parent.name not in self._durable:
+            _sync_folder(path.parent.parent)
+        self._durable.update((name, path.parent.name))
         return name
 
     def get(self, name: str) -> bytes | None:

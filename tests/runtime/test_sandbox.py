@@ -227,7 +227,8 @@ def test_a_stopped_job_dies_at_its_limit(worker: Worker) -> None:
 
 @needs_landlock
 def test_the_warm_process_survives_what_a_job_sends_it(worker: Worker) -> None:
-    worker.run("os:getpid")
+    if not worker.protection.signals:
+        pytest.skip("nothing keeps a signal to all processes from reaching them")
     before = worker.pid
     for target in ("os.getppid()", "-1"):
         code = f"import os, signal\nfor s in (9, 15, 19): os.kill({target}, s)"
