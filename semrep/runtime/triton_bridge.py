@@ -8,7 +8,6 @@ of this is installed.
 
 from __future__ import annotations
 
-import ast
 import os
 import types
 from typing import Any
@@ -42,8 +41,10 @@ def install() -> None:
         triton_autotune,
         triton_bfloat16,
         triton_counters,
+        triton_jit,
         triton_libdevice,
         triton_memory,
+        triton_syntax,
     )
 
     triton_libdevice.install(interpreter)
@@ -51,8 +52,10 @@ def install() -> None:
     triton_counters.install(interpreter)
     triton_memory.install(interpreter)
     _convert_floats(interpreter)
-    _convert_numbers(interpreter)
+    triton_syntax.install(interpreter)
+    _show_language(interpreter)
     triton_autotune.install(Autotuner)
+    triton_jit.install(interpreter)
     _describe_device(triton)
     _count_launches(interpreter)
 
@@ -78,31 +81,22 @@ def _convert_floats(interpreter: Any) -> None:
     interpreter._implicit_cvt = converted
 
 
-class _MethodsOfNumbers:
-    """Rewrites `x.to(...)` so that it also works where x is a Python number or a constexpr."""
+def _show_language(interpreter: Any) -> None:
+    """A kernel need not import triton.language to use operators."""
+    import triton.language as tl
 
-    @staticmethod
-    def transformer(base: type[ast.NodeTransformer]) -> ast.NodeTransformer:
-        class Transformer(base):  # type: ignore[valid-type, misc]
-            def visit_Call(self, node: ast.Call) -> ast.AST:
-                node = self.generic_visit(node)
-                if isinstance(node.func, ast.Attribute) and node.func.attr == "to":
-                    node.func = ast.Call(ast.Name("_semrep_to", ast.Load()), [node.func.value], [])
-                return node
+    patch = interpreter._patch_lang
 
-        return Transformer()
+    def _patch_lang(fn: Any) -> Any:
+        if not any(value in (tl, tl.core) for value in _modules(fn.__globals__)):
+            fn = types.SimpleNamespace(__globals__={"tl": tl})
+        return patch(fn)
+
+    interpreter._patch_lang = _patch_lang
 
 
-def _convert_numbers(interpreter: Any) -> None:
-    def to_method(value: Any) -> Any:
-        if isinstance(value, (bool, int, float)):
-            value = interpreter.interpreter_semantic.to_tensor(value)
-        return value.to
-
-    interpreter._semrep_to = to_method
-    interpreter.FunctionRewriter.ast_transformer = _MethodsOfNumbers.transformer(
-        interpreter.ASTTransformer
-    )
+def _modules(names: dict[str, Any]) -> list[types.ModuleType]:
+    return [value for value in names.values() if isinstance(value, types.ModuleType)]
 
 
 def _describe_device(triton: Any) -> None:

@@ -199,17 +199,24 @@ def _access(
 
 def _hook_launches(interpreter: Any) -> None:
     executor = interpreter.GridExecutor
-    arguments, run = executor._init_args_hst, executor.__call__
+    arguments, restore = executor._init_args_hst, executor._restore_args_dev
+    run = executor.__call__
 
     def _init_args_hst(self: Any, args: Any, kwargs: Any) -> Any:
         global _launch, _launches
-        on_host, named = arguments(self, args, kwargs)
+        # Whatever has an address will do for a kernel; copying it would take a real tensor.
+        here = all(map(_is_on_host, (*args, *kwargs.values())))
+        on_host, named = (list(args), dict(kwargs)) if here else arguments(self, args, kwargs)
         given = [*zip(self.arg_names, on_host, strict=False), *named.items()]
         _launches += 1
         _launch = Launch.of(self.fn.__name__, given, _launches)
         for observer in _observers:
             observer.launched(_launch)
         return on_host, named
+
+    def _restore_args_dev(self: Any, args: Any, on_host: Any, kwargs: Any, named: Any) -> None:
+        if not all(map(_is_on_host, (*args, *kwargs.values()))):
+            restore(self, args, on_host, kwargs, named)
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
         global _launch, _permutation
@@ -229,7 +236,16 @@ def _hook_launches(interpreter: Any) -> None:
         finally:
             _launch, _permutation = before
 
-    executor._init_args_hst, executor.__call__ = _init_args_hst, __call__
+    executor._init_args_hst, executor._restore_args_dev = _init_args_hst, _restore_args_dev
+    executor.__call__ = __call__
+
+
+def _is_on_host(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_on_host, value))
+    value = getattr(value, "base", value) if not hasattr(value, "device") else value
+    device = getattr(value, "device", None)
+    return device is None or getattr(device, "type", "cpu") == "cpu"
 
 
 def _fault_behind(error: BaseException) -> triton_regions.KernelFault | None:

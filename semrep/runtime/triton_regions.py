@@ -106,8 +106,18 @@ def _regions(name: str, value: Any) -> Iterator[Region]:
     if hasattr(tensor, "untyped_storage"):
         storage = tensor.untyped_storage()
         low = storage.data_ptr()
-        start, size = tensor.data_ptr(), tensor.element_size()
+        start, size = tensor.data_ptr(), tensor.dtype.itemsize
         yield Region(low, low + storage.nbytes(), [name], [start], [size])
+
+
+def _region_in(launch: Launch, argument: Any) -> Region | None:
+    tensor = argument
+    if not hasattr(tensor, "untyped_storage"):
+        tensor = getattr(argument, "base", None)
+    if not hasattr(tensor, "untyped_storage"):
+        return None
+    low = tensor.untyped_storage().data_ptr()
+    return launch.region_at(low) or next((r for r in launch.regions if r.low == low), None)
 
 
 def _live() -> Iterator[tuple[int, int]]:

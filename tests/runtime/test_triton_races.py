@@ -141,7 +141,7 @@ def test_a_counter_orders_the_last_program_after_the_others() -> None:
         counter = torch.zeros(1, dtype=torch.int32)
         with watching(order=order) as report:
             last_one_sums[(4,)](x, parts, total, counter, 64, B=16, P=4)
-        assert torch.allclose(total, x.sum())
+        assert torch.allclose(total, x.sum(), atol=1e-5)
         assert report.harmful == () and all(race.ordered for race in report.races)
         assert kinds(report) == {"read-write"}
 
