@@ -95,6 +95,7 @@ class Template:
 
     def _freeze(self) -> None:
         gc.freeze()
+        kernel.use_huge_pages()
         self.own_bytes = supervisor.resident_bytes(os.getpid())
 
     def _start(self, request: dict[str, Any]) -> None:
