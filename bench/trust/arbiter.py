@@ -2,8 +2,9 @@
 that semrep accepts.
 
 It runs both on many draws: magnitudes, small integers, other sizes, special values, strided
-arguments, float64; and compares results, exceptions, mutated arguments, gradients, and what the
-result shares memory with. What differs by no more than rounding is not called different.
+arguments, float64; and compares results, exceptions, mutated arguments, gradients, what the
+result shares memory with, and whether kernels leave their arrays. What differs by no more than
+rounding is not called different.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 
 from bench.trust.calling import call, copied, entry_of, flat
 from bench.trust.drawing import NORMAL, UNIFORM, Arguments, draw
+from bench.trust.interpreter import beyond, forget
 from bench.trust.program import JAX, NUMPY, TRITON, Program
 
 DRAWS = 12
@@ -41,6 +43,7 @@ class Outcome:
     after: list[Any]
     shares: tuple[bool, ...]
     error: str | None
+    beyond: str
 
 
 class Arbiter:
@@ -112,6 +115,8 @@ class Arbiter:
         if a.error is not None and where in ("sizes", "wide", "layout"):
             return None
         b = _run(new, args, kwargs, seed)
+        if b.beyond and not a.beyond:
+            return Finding("memory", f"{b.beyond} beyond its arguments")
         if a.error is not None or b.error is not None:
             if a.error == b.error:
                 return None
@@ -149,12 +154,13 @@ def _share_state(old: torch.nn.Module, new: torch.nn.Module) -> None:
 
 def _run(function: Any, args: list[Any], kwargs: dict[str, Any], seed: int) -> Outcome:
     mine, named = copied(args), copied(kwargs)
+    forget(guard=True)
     try:
         found = call(function, mine, named, seed)
         result = flat(found)
     except Exception as e:
-        return Outcome([], [], (), type(e).__name__)
-    return Outcome(result, flat([mine, named]), _sharing(found, mine), None)
+        return Outcome([], [], (), type(e).__name__, beyond())
+    return Outcome(result, flat([mine, named]), _sharing(found, mine), None, beyond())
 
 
 def _sharing(found: Any, args: list[Any]) -> tuple[bool, ...]:

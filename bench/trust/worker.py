@@ -23,7 +23,7 @@ from bench.trust.anchors import ANCHORS, TRIALS, Leaves, accepts
 from bench.trust.arbiter import Arbiter
 from bench.trust.calling import call, copied, entry_of, flat, load
 from bench.trust.drawing import NORMAL, UNIFORM, draw
-from bench.trust.interpreter import mend  # noqa: E402
+from bench.trust.interpreter import forget, mend
 from bench.trust.program import Program
 
 _TRIAL_SEED = 7000
@@ -87,6 +87,7 @@ class Session:
             return {"ran": False, "accepted": [], "error": f"{type(e).__name__}: {e}"[:200]}
         results: dict[str, list[Leaves] | None] = {}
         ran, error = False, ""
+        forget()
         for how in (UNIFORM, NORMAL):
             found: list[Leaves] | None = []
             for i in range(TRIALS):
