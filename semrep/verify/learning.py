@@ -34,7 +34,7 @@ _PRIMES = (7, 13, 5, 11, 17, 3, 19)
 _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_217}
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
 _MOST_SIZES: Mapping[Effort, int] = {"quick": 14, "full": 48, "paranoid": 96}
-_MOST_REJECTED = 3
+_MOST_REJECTED = 2
 _MOST_CONFIGURATIONS = 8
 _DTYPES = {
     "torch": ("float16", "bfloat16", "float64", "float32"),
@@ -95,13 +95,20 @@ class Learner:
             self._aliases()
         return {
             "accepted": [plain(case) for case in self.accepted],
-            "rejected": [plain(case) for case in self.rejected[:_MOST_REJECTED]],
+            "rejected": [plain(case) for case in self._told_rejections()],
             "tried": self.tried,
             "symbols": [
                 (size, tuple(f"{path}.{axis}" for path, axis in axes)) for size, axes in groups
             ],
             "configurations": min(self.configurations, _MOST_CONFIGURATIONS),
         }
+
+    def _told_rejections(self) -> list[Case]:
+        """The first few of each kind."""
+        kinds: dict[tuple[bool, bool], list[Case]] = {}
+        for case in self.rejected:
+            kinds.setdefault((bool(case.dtype), case.ranked), []).append(case)
+        return [case for found in kinds.values() for case in found[:_MOST_REJECTED]]
 
     # Trying
 

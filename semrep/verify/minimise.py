@@ -24,10 +24,11 @@ from semrep.verify.verdict import Counterexample, Different
 if TYPE_CHECKING:
     from semrep.verify.verifier import Verifier
 
-SECONDS = 6.0
+SECONDS = 30.0
+_MOST_BATCHES = 24
 _MOST_LITERAL = 64
 _ROUNDS = 60
-_BATCH = 16
+_BATCH = 32
 _SIMPLE: tuple[Values, ...] = ("constant", "integers", "normal")
 _SMALL = (1, 2, 3, 5, 8, 17, 33)
 
@@ -57,6 +58,7 @@ class _Shrinker:
         self.candidate = candidate
         self.contract = contract
         self.deadline = time.monotonic() + SECONDS
+        self.batches = _MOST_BATCHES
         self.leaves = {
             path: (dtype, tuple(shape))
             for path, dtype, shape in (verifier.original.facts["leaves"] or [[]])[0]
@@ -65,14 +67,18 @@ class _Shrinker:
     def shrink(self, case: Case, found: Counterexample) -> Found:
         best = (case, found)
         if case.base == 0 and not case.literal:
-            smaller = self.first(sorted(self._smaller(case), key=self._size))
-            best = smaller or best
+            best = self.first(sorted(self._smaller(case), key=self._size)) or best
+            simple = [v for v in _SIMPLE if v != best[0].values]
+            best = (
+                self.first([dataclasses.replace(best[0], values=values) for values in simple])
+                or best
+            )
             written = self._written_out(best[0])
             if written is not None:
                 best = self.first([written]) or best
         for _ in range(_ROUNDS):
             simpler = self.first(list(_simpler(best[0]))) if best[0].literal else None
-            if simpler is None or time.monotonic() > self.deadline:
+            if simpler is None:
                 break
             best = simpler
         return best
@@ -80,8 +86,9 @@ class _Shrinker:
     def first(self, cases: Sequence[Case]) -> Found | None:
         """The first of these cases on which the two differ."""
         for start in range(0, len(cases), _BATCH):
-            if time.monotonic() > self.deadline:
+            if self.batches <= 0 or time.monotonic() > self.deadline:
                 return None
+            self.batches -= 1
             found = self._first(cases[start : start + _BATCH])
             if found is not None:
                 return found
@@ -151,7 +158,7 @@ class _Shrinker:
         )
         return done.value if isinstance(done, Done) and isinstance(done.value, str) else ""
 
-    def _size(self, case: Case) -> tuple[int, int]:
+    def _size(self, case: Case) -> int:
         changed = dict(case.shapes)
         elements = 0
         for path, (_, shape) in self.leaves.items():
@@ -159,11 +166,10 @@ class _Shrinker:
             for n in changed.get(path, shape):
                 count *= n
             elements += count
-        simple = _SIMPLE.index(case.values) if case.values in _SIMPLE else len(_SIMPLE)
-        return elements, simple
+        return elements
 
     def _smaller(self, case: Case) -> Iterator[Case]:
-        """The case at smaller sizes of each dimension, and with simpler values."""
+        """The case at smaller sizes of each dimension."""
         symbols = self.verifier.original.symbols
         changed = dict(case.shapes)
         choices: list[dict[str, tuple[int, ...]]] = [changed]
@@ -175,8 +181,8 @@ class _Shrinker:
                 choices.append(self._resized(changed, symbols, {one: size}))
                 rest = {other: 1 for other in range(len(symbols)) if other != one}
                 choices.append(self._resized(changed, symbols, {**rest, one: size}))
-        kinds = dict.fromkeys((*_SIMPLE, case.values))
         seen = set()
+        values = "normal" if case.values == "own" else case.values
         for choice in choices:
             shapes = tuple(
                 (path, shape) for path, shape in choice.items() if shape != self.leaves[path][1]
@@ -184,11 +190,9 @@ class _Shrinker:
             if shapes in seen or any(n == 0 for _, shape in shapes for n in shape):
                 continue
             seen.add(shapes)
-            for values in kinds:
-                if values != "own" or not shapes:
-                    yield dataclasses.replace(
-                        case, shapes=shapes, values=values, parameters="own", probing=True
-                    )
+            yield dataclasses.replace(
+                case, shapes=shapes, values=values, parameters="own", probing=True
+            )
 
     def _resized(
         self,
@@ -205,7 +209,7 @@ class _Shrinker:
         return {path: tuple(shape) for path, shape in made.items()}
 
     def _written_out(self, case: Case) -> Case | None:
-        if self._size(case)[0] > _MOST_LITERAL or case.special:
+        if self._size(case) > _MOST_LITERAL or case.special:
             return None
         verifier = self.verifier
         done = verifier.session.run(

@@ -1,0 +1,134 @@
+"""What an original accepts is found by trying it."""
+
+from __future__ import annotations
+
+import pytest
+
+from semrep.passes.contract import WITHIN_TOLERANCE
+from semrep.verify import Baseline, Different, Equivalent
+from semrep.verify.cases import Domain
+from tests.verify.subjects import SUMS, edited, verifier
+
+
+def domain(source: str) -> Domain:
+    baseline = verifier(source).baseline()
+    assert isinstance(baseline, Baseline), str(baseline)
+    return baseline.domain
+
+
+def names(found: Domain) -> set[str]:
+    return {case.name for case in found.accepted}
+
+
+SQUARE = """
+import torch
+
+def f(x, w):
+    return x @ w
+
+def semrep_inputs():
+    return (torch.randn(8, 8), torch.randn(8, 8))
+"""
+
+PICKY = """
+import torch
+
+def f(x):
+    if x.dim() != 2:
+        raise ValueError("two dimensions")
+    assert x.dtype == torch.float32
+    return x.sum(1)
+
+def semrep_inputs():
+    return (torch.randn(4, 6),)
+"""
+
+FLAT = """
+import torch
+
+def f(x):
+    # Reads memory in order, whatever the strides say.
+    flat = torch.as_strided(x, (x.numel(),), (1,))
+    return flat * 2
+
+def semrep_inputs():
+    return (torch.randn(4, 6),)
+"""
+
+
+def test_equal_sizes_are_told_apart_where_they_may_differ() -> None:
+    parts = {frozenset(axes) for _, axes in domain(SQUARE).symbols}
+    assert parts == {frozenset({"[0][0].0"}), frozenset({"[0][0].1", "[0][1].0"}),
+                     frozenset({"[0][1].1"})}  # fmt: skip
+
+
+def test_a_mixed_up_dimension_shows_on_a_square_example() -> None:
+    candidate = edited(SQUARE, ("x @ w", "(x @ w)[:, : x.shape[0]]"))
+    verdict = verifier(SQUARE).check(candidate, WITHIN_TOLERANCE.assuming("ranks"))
+    assert isinstance(verdict, Different), str(verdict)
+
+
+def test_sizes_dtypes_layouts_and_ranks_of_a_tolerant_original() -> None:
+    found = names(domain(SUMS))
+    assert {"primes", "16 → 1", "64 → 0", "float16", "float64", "transposed"} <= found
+    assert {"expanded", "offset", "a dimension more", "one array twice"} <= found
+
+
+def test_what_the_original_refuses_is_asked_only_where_it_says_so_itself() -> None:
+    found = domain(PICKY)
+    assert not {"float64", "a dimension more"} & names(found)
+    rejected = {case.name for case in found.rejected}
+    assert {"a dimension more", "float16"} <= rejected
+    lax = edited(PICKY, ("    assert x.dtype == torch.float32\n", ""))
+    assert isinstance(verifier(PICKY).check(lax), Different)
+
+
+def test_a_layout_that_changes_the_result_is_not_accepted() -> None:
+    found = names(domain(FLAT))
+    assert "offset" in found or "a dimension more" in found
+    assert not {"strided", "transposed", "expanded"} & found
+
+
+def test_sizes_around_the_numbers_of_the_candidate() -> None:
+    # Wrong only beyond 300 columns: a size that nothing but the candidate's text suggests.
+    candidate = edited(SUMS, ("(x * y).sum(1)", "(x * y)[:, :300].sum(1)"))
+    verdict = verifier(SUMS).check(candidate, WITHIN_TOLERANCE.assuming("ranks"))
+    assert isinstance(verdict, Different) and "301" in str(verdict), str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("body", "right"),
+    [
+        ("out = torch.empty_like(x)\n    out[...] = x\n    return out * 2", True),
+        ("out = torch.empty_like(x)\n    out[:-1] = 2 * x[:-1]\n    return out", False),
+        ("out = torch.empty(x.shape, dtype=x.dtype)\n    out += x * 2\n    return out", False),
+    ],
+)
+def test_fresh_memory(body: str, right: bool) -> None:
+    source = "import torch\n\ndef f(x):\n    return x * 2\n\ndef semrep_inputs():\n"
+    source += "    return (torch.rand(8, 33),)\n"
+    candidate = edited(source, ("return x * 2", body))
+    verdict = verifier(source).check(candidate, WITHIN_TOLERANCE.assuming("shapes", "gradients"))
+    assert isinstance(verdict, Equivalent if right else Different), str(verdict)
+
+
+def test_a_second_call_on_the_same_memory() -> None:
+    remembering = (
+        "seen = {}\n\ndef f(x, y):\n"
+        "    key = (x.data_ptr(), tuple(x.shape))\n"
+        "    if key not in seen:\n"
+        "        seen[key] = (x * y).sum(1), x.mean()\n"
+        "    return seen[key]\n"
+    )
+    candidate = edited(SUMS, ("def f(x, y):\n    return (x * y).sum(1), x.mean()\n", remembering))
+    assert isinstance(verifier(SUMS).check(candidate, WITHIN_TOLERANCE), Different)
+
+
+def test_a_float64_original_has_an_error_budget() -> None:
+    source = SUMS.replace("64)", "64, dtype=torch.float64)")
+    split = edited(source, ("(x * y).sum(1)", "(x * y)[:, ::2].sum(1) + (x * y)[:, 1::2].sum(1)"))
+    lax = WITHIN_TOLERANCE.assuming("ranks")
+    verdict = verifier(source).check(split, lax)
+    assert isinstance(verdict, Equivalent), str(verdict)
+    wrong = edited(source, ("(x * y).sum(1)", "(x * y).sum(1) * (1 + 1e-13)"))
+    assert isinstance(verifier(source).check(wrong, lax), Different)
