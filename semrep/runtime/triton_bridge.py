@@ -41,14 +41,18 @@ def install() -> None:
         triton_autotune,
         triton_bfloat16,
         triton_counters,
+        triton_float8,
         triton_jit,
         triton_libdevice,
         triton_memory,
+        triton_reductions,
         triton_syntax,
     )
 
     triton_libdevice.install(interpreter)
+    triton_reductions.install(interpreter)
     triton_bfloat16.install(interpreter)
+    triton_float8.install(interpreter)
     triton_counters.install(interpreter)
     triton_memory.install(interpreter)
     _convert_floats(interpreter)
