@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", metavar="FILE", help="write the records there; - prints them")
     parser.add_argument("--seed", type=int, default=0, help="decides every sample (default 0)")
     options = parser.parse_args(arguments)
+    # Figures come from runs, not from what earlier ones left behind.
+    os.environ["SEMREP_STORE"] = ":memory:"
     if options.suite == "report":
         print(report.write())
         return 0

@@ -23,6 +23,7 @@ from semrep.search.differential import DifferentialEvaluator, Goal
 from semrep.search.greedy import greedy
 from semrep.search.proposer import FixedOrder, Proposer
 from semrep.search.strategy import Observer, Outcome, Search, Strategy
+from semrep.store import CachedVerifier, Store
 from semrep.verify import Equivalent, Inconclusive, Verifier
 
 SAFE_PASSES = "canonical,scalar"
@@ -86,7 +87,7 @@ def apply_passes(
         if verify:
             raise ValueError(f"cannot verify: {harness}")
         return _without_a_run(module, pipeline, harness, observer)
-    with _verifier(module, harness, effort, seed) as verifier:
+    with Store() as store, _verifier(module, harness, effort, seed, store) as verifier:
         typed = _with_facts(module, verifier)
         if isinstance(typed, Inconclusive):
             return Result.unchanged(module, Status.NO_BASELINE, typed.reason, harness)
@@ -136,7 +137,7 @@ def optimize(
         return _without_a_run(module, pipeline, harness, None)
     harness = placed(harness, device)
     spend.start()
-    with _verifier(module, harness, effort, seed) as verifier:
+    with Store() as store, _verifier(module, harness, effort, seed, store) as verifier:
         typed = _with_facts(module, verifier)
         if isinstance(typed, Inconclusive):
             return Result.unchanged(module, Status.NO_BASELINE, typed.reason, harness)
@@ -265,9 +266,13 @@ def _confirmed(module: Module, outcome: Outcome, evaluator: DifferentialEvaluato
     )
 
 
-def _verifier(module: Module, harness: Harness, effort: Effort, seed: int) -> Verifier:
+def _verifier(
+    module: Module, harness: Harness, effort: Effort, seed: int, store: Store
+) -> Verifier:
     depth = _depth(effort)
-    return Verifier(module.source, harness, effort=depth, seed=seed, timeout_s=_TIMEOUT_S[depth])
+    return CachedVerifier(
+        store, module.source, harness, effort=depth, seed=seed, timeout_s=_TIMEOUT_S[depth]
+    )
 
 
 def _depth(effort: Effort) -> Literal["quick", "full"]:

@@ -39,6 +39,8 @@ Examples:
 Exit codes: 0 done; 1 --check found a rewrite; 2 usage; 3 the original fails, does not agree
 with itself, or cannot be parsed; 123 internal error.
 Every option can be set in [tool.semrep] of pyproject.toml and as SEMREP_<OPTION>.
+Verdicts are kept in the user's cache folder and used again; SEMREP_STORE names another folder,
+and SEMREP_STORE=:memory: keeps none.
 """
 
 

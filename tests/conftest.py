@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# What an earlier run found out must not decide this one.
+os.environ["SEMREP_STORE"] = ":memory:"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "search": {"ir", "runtime", "passes", "verify", "cost"},
     "result": {"ir", "runtime", "passes", "verify", "cost", "search"},
     "report": {"ir", "runtime", "passes", "verify", "cost", "search", "result"},
-    "api": {"ir", "runtime", "passes", "verify", "cost", "search", "result"},
+    "api": {"ir", "runtime", "passes", "verify", "cost", "store", "search", "result"},
     "verify_command": {"runtime", "passes.contract", "verify"},
     "opt": {"ir", "passes", "report", "result", "api", "verify_command"},
     "__init__": {"ir", "runtime", "passes", "verify", "result", "api"},

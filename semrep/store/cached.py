@@ -51,7 +51,12 @@ class CachedVerifier(Verifier):
             self.source,
             candidate,
             contract=contract_json(contract),
-            harness={**harness, "candidate_entry": self.candidate_harness.entry},
+            harness={
+                **harness,
+                "candidate_entry": self.candidate_harness.entry,
+                "own_parameters": self.own_parameters,
+                "requires_coverage": self.requires_coverage,
+            },
             question=question,
             seed=self.seed,
             effort=self.effort,
