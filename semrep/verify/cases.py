@@ -54,7 +54,8 @@ class Case:
     derivatives of the results. probing: the harness did not ask for this; the original was
     seen to accept it. rejected: the original was seen to raise. repeat: the call is made twice
     on the same arrays, with other values the first time. other_memory: what is allocated
-    and not written holds other values, and programs of a kernel run in another order.
+    and not written holds other values, and programs of a kernel run in another order. guarded:
+    the arguments lie against pages that nobody may touch.
     configuration: of every autotuner. twin: the case that differs from this one in nothing
     that may show. draw: one of the independent draws, told apart by its seed alone.
     screening: among the few that every candidate of a search is tried on.
@@ -76,6 +77,7 @@ class Case:
     rejected: bool = False
     repeat: bool = False
     other_memory: bool = False
+    guarded: bool = False
     configuration: int = 0
     twin: str = ""
     draw: bool = False
@@ -190,7 +192,8 @@ def plan(
         settings.pop("seed")
         add(settings.pop("name"), **settings)
     if leaves and mutable:
-        add("again", values="normal", parameters=perturbed, repeat=True, screening=False)
+        add("again", values="normal", parameters=perturbed, repeat=True)
+        add("guarded", values="normal", parameters=perturbed, guarded=True)
     if floating:
         add("constant", values="constant", **screen)
         add("ramp", values="ramp", **screen)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from semrep.runtime import poison
+import numpy as np
+
+from semrep.runtime import arrays, guarded, poison
 from semrep.runtime.harness import Harness
+from semrep.runtime.specs import Arguments
 from semrep.verify.cases import Case
 
 
@@ -47,3 +51,30 @@ def under(case: Case, harness: Harness) -> Iterator[Seen]:
             yield seen
         seen.races = [str(race) for race in report.harmful]
         seen.configurations = tuned.count
+
+
+def against_pages(arguments: Arguments) -> Arguments:
+    """The same arguments in memory whose neighbours may not be touched, where that can be had."""
+    shared: dict[int, np.ndarray[Any, Any]] = {}
+
+    def copied(value: Any, path: str) -> Any:
+        try:
+            return guarded.guarded(value, shared=shared)
+        except guarded.NotGuarded:
+            return value
+
+    tree = (arguments.positional, dict(arguments.named))
+    positional, named = arrays.map_arrays(tree, copied)
+    return Arguments(positional, named)
+
+
+def overrun(leaves: list[tuple[str, Any]]) -> list[str]:
+    """Paths of guarded arrays beside which something was written."""
+    found = []
+    for path, value in leaves:
+        try:
+            if not guarded.intact(value):
+                found.append(path)
+        except KeyError:
+            continue
+    return found

@@ -26,7 +26,7 @@ from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
 from semrep.runtime.tracing import LineTrace
 from semrep.runtime.values import ArrayValue, ContainerValue
 from semrep.verify.cases import Case, Effort
-from semrep.verify.conditions import under
+from semrep.verify.conditions import against_pages, overrun, under
 from semrep.verify.gradients import gradients_of
 from semrep.verify.inputs import derived, refill, set_state
 from semrep.verify.observation import size_of
@@ -171,6 +171,8 @@ def run_cases(
         base = bases[case.base]
         assert base is not None
         arguments = derived(fresh(base), case)
+        if case.guarded:
+            arguments = against_pages(arguments)
         if case.repeat:
             _call_before(function, arguments, base, instance, initial, case, harness, seed)
         if is_module(instance):
@@ -254,6 +256,7 @@ def observe_call(
     record["races"] = seen.races
     record["seconds"] = time.perf_counter() - started
     record["printed"] = stream.text
+    record["overrun"] = overrun(leaves) if case.guarded else []
     record["rng"] = _rng_digest()
     record["arguments"] = {
         path: arrays.capture_array(changed)

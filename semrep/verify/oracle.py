@@ -183,6 +183,9 @@ class _CaseComparison:
                 original="none",
                 candidate=", ".join(self.candidate["globals"]),
             )
+        written = set(self.candidate["overrun"]) - set(self.original["overrun"])
+        if written:
+            return self.differs("memory", f"beside argument {min(written)} is written to")
         more = len(self.candidate["races"]) > len(self.original["races"])
         if more and not self.original["races"]:
             return self.differs(

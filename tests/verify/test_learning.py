@@ -112,6 +112,17 @@ def test_fresh_memory(body: str, right: bool) -> None:
     assert isinstance(verdict, Equivalent if right else Different), str(verdict)
 
 
+@pytest.mark.parametrize("step", [-4, 4])
+def test_writing_beside_an_argument(step: int) -> None:
+    # Four bytes past either end are memory of somebody else.
+    source = "import ctypes\nimport torch\n\ndef f(x):\n    return x * 2\n\n"
+    source += "def semrep_inputs():\n    return (torch.rand(8, 33),)\n"
+    place = f"x.data_ptr() + {step if step < 0 else 'x.numel() * 4'}"
+    wrong = f"ctypes.memset({place}, 0, 1)\n    return x * 2"
+    verdict = verifier(source).check(edited(source, ("return x * 2", wrong)))
+    assert isinstance(verdict, Different), str(verdict)
+
+
 def test_a_second_call_on_the_same_memory() -> None:
     remembering = (
         "seen = {}\n\ndef f(x, y):\n"
