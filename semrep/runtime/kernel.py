@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import platform
 
@@ -31,6 +32,12 @@ def libc() -> ctypes.CDLL:
         _libc = ctypes.CDLL(None, use_errno=True)
         _libc.syscall.restype = ctypes.c_long
     return _libc
+
+
+def release() -> tuple[int, int]:
+    """The kernel's version: major, minor."""
+    major, minor, *_ = os.uname().release.split(".")
+    return int(major), int("".join(itertools.takewhile(str.isdigit, minor)) or 0)
 
 
 def checked(result: int) -> int:

@@ -13,7 +13,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from semrep.runtime import kernel, landlock, seccomp
@@ -30,6 +30,7 @@ _GPU_DEVICES = ("nvidia*", "nvidia-caps/*", "dri/*", "kfd", "dxg", "infiniband/*
 class Confinement:
     """What was put in force for this process. landlock: its version, 0 for none."""
 
+    isolation: Isolation = field(default_factory=Isolation)
     landlock: int = 0
     filtered: bool = False
     capabilities_dropped: bool = False
@@ -55,7 +56,7 @@ def confine(folder: str, isolation: Isolation, *, gpu: bool) -> None:
     right after the fork, while there is one thread.
     """
     global _here
-    why_not: list[str] = []
+    why_not = [isolation.why_not] if isolation.why_not else []
     dropped = filtered = False
     abi = landlock.version()
     try:
@@ -89,7 +90,7 @@ def confine(folder: str, isolation: Isolation, *, gpu: bool) -> None:
             filtered = True
         except OSError as error:
             why_not.append(f"system call filter refused: {error}")
-    _here = Confinement(abi, filtered, dropped, tuple(why_not))
+    _here = Confinement(isolation, abi, filtered, dropped, tuple(why_not))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,10 @@ def probe_worker(worker: Worker) -> Protection:
 
     with contextlib.ExitStack() as stack:
         outside = stack.enter_context(tempfile.TemporaryDirectory(prefix="semrep-probe-"))
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        port = server.getsockname()[1]
+        port = 0
+        with contextlib.suppress(OSError):
+            server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = server.getsockname()[1]
         done = worker.run("semrep.runtime.sandbox:attempt", port, outside, os.getpid())
     if not isinstance(done, Done):
         return Protection(False, False, False, False, False, (), (f"not probed: {done.reason}",))
@@ -159,10 +162,11 @@ def _judged(found: Mapping[str, Any]) -> Protection:
 
 
 def attempt(port: int, outside: str, pid: int) -> dict[str, Any]:
-    """The job that tries. Each entry is True where the attempt failed."""
+    """The job that tries. Each entry is True where the attempt failed. port: of this machine
+    and listened at; 0 where the parent has no network either."""
     above = os.getppid()
     return {
-        "network": _refused(lambda: socket.create_connection(("127.0.0.1", port), 1).close()),
+        "network": _refused(lambda: _connect(port)),
         "files": _refused(lambda: _write(os.path.join(outside, "written")))
         and not _refused(lambda: _write("written")),
         "modes": _refused(lambda: os.chmod(outside, 0o777)),
@@ -177,7 +181,13 @@ def attempt(port: int, outside: str, pid: int) -> dict[str, Any]:
 
 
 def _mechanisms() -> list[str]:
-    found = []
+    isolation = _here.isolation
+    own = {
+        "network": isolation.network,
+        "processes": isolation.processes,
+        "mounts": isolation.mounts,
+    }
+    found = [f"own {name}" for name, is_own in own.items() if is_own]
     if _here.landlock:
         found.append(f"Landlock {_here.landlock}")
     if _here.filtered:
@@ -193,6 +203,13 @@ def _refused(action: Callable[[], object]) -> bool:
     except OSError:
         return True
     return False
+
+
+def _connect(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+        if port:
+            made.settimeout(1.0)
+            made.connect(("127.0.0.1", port))
 
 
 def _write(path: str) -> None:

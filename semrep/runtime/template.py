@@ -183,7 +183,8 @@ class Template:
             limits: Limits = request["limits"]
             limits.apply(
                 bound_address_space=request["bound_address_space"],
-                counted_apart=self.isolation.own_user and os.geteuid() != 0,
+                # Kernels before 5.14 count all of a user's processes, in whatever namespace.
+                counted_apart=self.isolation.own_user and kernel.release() >= (5, 14),
             )
             sandbox.confine(folder, self.isolation, gpu=self.gpu)
             _set_threads(limits.threads)

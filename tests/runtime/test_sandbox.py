@@ -15,6 +15,7 @@ import pytest
 
 from semrep.runtime import Done, Failed, Limits, Worker, landlock, sandbox, seccomp
 from semrep.runtime.namespaces import Isolation
+from semrep.runtime.supervisor import tree
 
 needs_landlock = pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
 needs_filter = pytest.mark.skipif(not seccomp.supported(), reason="no filter for this machine")
@@ -125,6 +126,30 @@ def test_the_worker_reports_what_held(worker: Worker) -> None:
 
 def test_probe_starts_and_ends_its_own_worker() -> None:
     assert sandbox.probe().active
+
+
+@needs_landlock
+@needs_filter
+def test_a_machine_without_namespaces_keeps_the_rest() -> None:
+    orphan = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        time.sleep(60)\n    os._exit(0)\nos.wait()"
+    )
+
+    def inside_a_container() -> list[str]:
+        # As containers do, the filter forbids namespaces and mounts to all below.
+        seccomp.install(pid=os.getpid(), gpu=True, metadata=False, signals=False)
+        with Worker(environment={"CUDA_VISIBLE_DEVICES": ""}) as worker:
+            protection = worker.protection
+            left = type(worker.run("builtins:exec", orphan)).__name__
+            assert worker.pid is not None and worker._link is not None
+            processes, folder = len(tree(worker.pid)), worker._link.folder
+        return [str(protection), left, str(processes), str(os.path.exists(folder))]
+
+    protection, left, processes, folder = in_child(inside_a_container)
+    assert "missing: namespaces refused: Operation not permitted" in protection
+    assert "own network" not in protection and "files outside read-only" in protection
+    assert (left, processes, folder) == ("Done", "2", "False")
 
 
 def run(worker: Worker, code: str, **bounds: Any) -> Done | Failed:
