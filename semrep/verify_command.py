@@ -85,6 +85,11 @@ Exit codes: 0 equivalent on all that was tried; 1 different; 2 usage; 3 nothing 
     show_default=True,
     help="Where to run. On the CPU, Triton kernels run in Triton's interpreter.",
 )
+@click.option(
+    "--sanitizer",
+    type=click.Choice(["memcheck", "racecheck", "initcheck", "synccheck"]),
+    help="On a GPU, also run CANDIDATE under this tool of compute-sanitizer.",
+)
 @click.option("--script", metavar="FILE", help="Write the script of the counterexample there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, nothing else.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the verdict's first line alone.")
@@ -113,6 +118,7 @@ def cli(original: str, candidate: str, **options: Any) -> None:
                 seed=options["seed"],
                 timeout_s=options["timeout"],
                 device=options["device"],
+                sanitizer=options["sanitizer"],
                 progress=progress,
             )
         except (NotRunnable, OSError, ValueError) as error:

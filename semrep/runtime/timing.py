@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-import time
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from semrep.runtime.harness import Harness
@@ -43,10 +43,8 @@ def sample_pairs(
         inner = max(1, min(10_000, int(SHORTEST_SAMPLE_S / max(min(once), 1e-9))))
         generator = random.Random(seed)
         samples: tuple[list[float], list[float]] = ([], [])
-        deadline = time.perf_counter() + budget_s
-        while len(samples[0]) < MOST_PAIRS and (
-            time.perf_counter() < deadline or len(samples[0]) < 2
-        ):
+        deadline = perf_counter() + budget_s
+        while len(samples[0]) < MOST_PAIRS and (perf_counter() < deadline or len(samples[0]) < 2):
             order = [0, 1] if generator.random() < 0.5 else [1, 0]
             taken = {which: calls[which].timed(inner) for which in order}
             for which in (0, 1):
@@ -75,12 +73,12 @@ class _Call:
         function = self.function
         seed_everything(self.seed)
         self.wait()
-        started = time.perf_counter()
+        started = perf_counter()
         for _ in range(inner):
             result = function(*positional, **named)
         _finish(result)
         self.wait()
-        return (time.perf_counter() - started) / inner
+        return (perf_counter() - started) / inner
 
 
 def _waiter(harness: Harness) -> Callable[[], None]:

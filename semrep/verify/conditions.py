@@ -30,16 +30,13 @@ class Seen:
 def under(case: Case, harness: Harness) -> Iterator[Seen]:
     """Makes the call inside run as the case says, and watches it.
 
-    On the CPU what is allocated and not written holds NaN, or large numbers where the case
-    says so; kernels in Triton's interpreter are watched for races.
+    What is allocated and not written holds NaN, or large numbers where the case says so;
+    kernels in Triton's interpreter are watched for races.
     """
     seen = Seen()
-    if harness.device != "cpu":
-        yield seen
-        return
     with ExitStack() as stack:
         stack.enter_context(poison.poisoned(poison.LARGE if case.other_memory else poison.NAN))
-        if not harness.triton:
+        if not harness.triton or harness.device != "cpu":
             yield seen
             return
         from semrep.runtime.triton_autotune import configuration

@@ -186,6 +186,9 @@ def run_cases(
                 observe_call(function, arguments, instance, case, subject.module, seed, harness)
             )
         size += size_of(results[-1])
+        if results[-1]["raised"] is not None and device_is_lost(harness):
+            # After a fault on the device every later call fails in this process.
+            break
         spent = time.perf_counter() - started
         if stop_after_s is not None and spent > stop_after_s and len(results) >= FEWEST_CASES:
             break
@@ -349,6 +352,8 @@ def _rng_digest() -> str:
     torch = sys.modules.get("torch")
     if torch is not None:
         hasher.update(torch.get_rng_state().numpy().tobytes())
+        if torch.cuda.is_initialized():
+            hasher.update(torch.cuda.get_rng_state().numpy().tobytes())
     return hasher.hexdigest()
 
 
@@ -376,6 +381,17 @@ def redirected(stream: _Bounded) -> Iterator[None]:
         yield
     finally:
         sys.stdout = before
+
+
+def device_is_lost(harness: Harness) -> bool:
+    """Whether the device no longer works for this process, after an illegal access, say."""
+    if harness.device == "cpu" or harness.framework != "torch":
+        return False
+    try:
+        sys.modules["torch"].cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _launch_counter(harness: Harness) -> Callable[[], int]:

@@ -179,18 +179,19 @@ class Original:
     ) -> Done | Failed:
         """Runs a source on cases in a fresh child, with the original's examples and state."""
         return self.session.run(
-            *self._job(source, label, harness, cases, check_state, stop_after_s), wall_s=wall_s
+            *self.job(source, label, harness, cases, check_state, stop_after_s), wall_s=wall_s
         )
 
-    def _job(
+    def job(
         self,
         source: bytes,
         label: str,
         harness: Harness,
         cases: Sequence[Case],
         check_state: bool,
-        stop_after_s: float | None,
+        stop_after_s: float | None = None,
     ) -> tuple[Any, ...]:
+        """What `run` runs, as a job's name and its arguments."""
         return (
             "semrep.verify.jobs:run_cases",
             source,
@@ -209,7 +210,7 @@ class Original:
     def observe(self, planned: tuple[Case, ...]) -> Observed:
         """Runs the cases twice, in two processes, and asks for the same bits."""
         seconds = CASE_SECONDS[self.effort]
-        job = self._job(self.source, "original", self.harness, planned, True, seconds)
+        job = self.job(self.source, "original", self.harness, planned, True, seconds)
         one, other = self.session.run_twice(*job, wall_s=2 * self.timeout_s + seconds)
         first, second = _value(one), _value(other)
         for value in (first, second):

@@ -11,6 +11,7 @@ from semrep.passes.contract import WITHIN_TOLERANCE, Contract, Numerics
 from semrep.runtime import Harness, NoHarness, discover
 from semrep.runtime.device import placed
 from semrep.runtime.discovery import entry_like
+from semrep.runtime.sanitizer import Tool
 from semrep.verify.callables import as_source, harness_of
 from semrep.verify.cases import Effort
 from semrep.verify.verdict import Different, Verdict
@@ -83,6 +84,7 @@ def verify(
     seed: int = 0,
     timeout_s: float = 60.0,
     device: str = "auto",
+    sanitizer: Tool | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Verdict:
     """Whether `candidate` may stand in for `original`, by running both on the same inputs.
@@ -94,7 +96,8 @@ def verify(
     own distance to float64. strict: the candidate must also accept every shape, dtype and
     layout that the original accepts, and raise where that raises; otherwise what it rejects
     with an error is listed in `Equivalent.narrower`. effort: "quick", "full" or "paranoid".
-    device: "cpu", "cuda", or "auto" for a GPU where there is one.
+    device: "cpu", "cuda", or "auto" for a GPU where there is one. sanitizer: on a GPU, also run the
+    candidate under this tool of compute-sanitizer ("memcheck", "racecheck", ...).
 
     `Different` carries the smallest counterexample found and a script that shows it.
     Raises NotRunnable, TypeError (a callable that cannot be copied) and OSError.
@@ -117,6 +120,7 @@ def verify(
             candidate_entry=pair.candidate_entry,
             own_parameters=own_parameters,
             requires_coverage=False,
+            sanitizer=sanitizer if pair.harness.device != "cpu" else None,
             progress=progress,
         ) as verifier:
             verdict = verifier.check(pair.candidate, promised)

@@ -12,11 +12,13 @@ from typing import Any, Self
 
 from semrep.ir.signature import Signature
 from semrep.passes.contract import BITWISE, Contract, Numerics
+from semrep.runtime import sanitizer
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.measurement import Measurement
+from semrep.runtime.sanitizer import Tool
 from semrep.runtime.session import Session
-from semrep.runtime.worker import Failed
+from semrep.runtime.worker import Done, Failed
 from semrep.verify.callables import is_generated
 from semrep.verify.cases import Case, Domain, Effort
 from semrep.verify.coverage import unexecuted_edits
@@ -64,7 +66,9 @@ class Verifier:
     for it. candidate_entry: what to call in a candidate, where its name is another.
     own_parameters: modules keep the parameters that they make themselves, after the same seed,
     and these are not compared. requires_coverage: an edited line that no case executes makes
-    the verdict Inconclusive, and is otherwise noted. progress: told what is done, before it is.
+    the verdict Inconclusive, and is otherwise noted. sanitizer: on a GPU, run the candidate's
+    screening cases under this tool of compute-sanitizer too. progress: told what is done,
+    before it is.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Verifier:
         candidate_entry: str | None = None,
         own_parameters: bool = False,
         requires_coverage: bool = True,
+        sanitizer: Tool | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.source = source
@@ -91,6 +96,7 @@ class Verifier:
         self.session = Session(source, harness, seed=seed, limits=limits)
         self.own_parameters = own_parameters
         self.requires_coverage = requires_coverage
+        self.sanitizer = sanitizer
         self.progress = progress or (lambda stage: None)
         self.original = Original(
             source, harness, self.session, effort, timeout_s, own_parameters=own_parameters
@@ -224,7 +230,9 @@ class Verifier:
             )
         records = done.value["cases"]
         if len(records) != len(cases):
-            return Different("the candidate did not finish its cases")
+            case, raised = cases[len(records) - 1], records[-1]["raised"]
+            why = f": {raised['type']}: {raised['message'][:300]}" if raised else ""
+            return Different(f"the candidate ended on {case}{why}", case=case)
         if self.own_parameters:
             records = [without_parameters(record) for record in records]
         self.launches += done.value["launches"]
@@ -245,6 +253,23 @@ class Verifier:
             return different
         executed: list[int] = done.value["executed"]
         return executed
+
+    def _sanitized(
+        self, candidate: bytes, tool: Tool, tried: Sequence[Case]
+    ) -> Different | Inconclusive | None:
+        cases = [case for case in tried if case.screening] or list(tried)
+        job = self.original.job(
+            candidate, "candidate", self.candidate_harness, cases, not self.own_parameters
+        )
+        try:
+            done = sanitizer.run(tool, *job, timeout_s=10 * self.timeout_s)
+        except sanitizer.NoSanitizer as error:
+            return Inconclusive(str(error))
+        if isinstance(done, Done):
+            return None
+        if done.cause == "error":
+            return Different(f"the candidate fails: {done.reason}")
+        return Inconclusive(f"compute-sanitizer: {done.reason}")
 
     def _grade(self) -> Grade:
         grade = self.original.grade
@@ -334,6 +359,11 @@ class Verifier:
                 )
             if missed and not is_generated(candidate):
                 notes.append(f"no case executes what was edited at line {lines}")
+        if self.sanitizer is not None:
+            found_by_tool = self._sanitized(candidate, self.sanitizer, tried)
+            if found_by_tool is not None:
+                return found_by_tool
+            notes.append(f"compute-sanitizer {self.sanitizer} finds nothing")
         if comparison.original_error > _LOOSE:
             notes.append(
                 f"the original is {comparison.original_error:.2g} roundings from float64, "
