@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime.triton_regions import KernelFault, Launch, Region, _Anywhere
+from semrep.runtime.triton_regions import Anywhere, KernelFault, Launch, Region
 
 
 class OutOfBounds(KernelFault, IndexError):
@@ -23,7 +23,7 @@ def check_bounds(
     active: NDArray[np.bool_],
     chosen: NDArray[np.uint64],
     width: int,
-    region: Region | _Anywhere | None,
+    region: Region | Anywhere | None,
 ) -> None:
     """chosen: addresses of the active lanes, at least one. Raises OutOfBounds."""
     low, high = int(chosen.min()), int(chosen.max()) + width
@@ -40,7 +40,7 @@ def check_bounds(
             intervals += launch.live_storages()
     if _inside(chosen, width, intervals).all():
         return
-    if isinstance(region, _Anywhere):
+    if isinstance(region, Anywhere):
         intervals += launch.live_storages(again=True)
         if _inside(chosen, width, intervals).all():
             return
@@ -63,7 +63,7 @@ def _message(
     addresses: NDArray[np.uint64],
     active: NDArray[np.bool_],
     width: int,
-    region: Region | _Anywhere | None,
+    region: Region | Anywhere | None,
     intervals: list[tuple[int, int]],
 ) -> str:
     flat = addresses.reshape(-1)

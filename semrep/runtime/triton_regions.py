@@ -28,11 +28,11 @@ class KernelFault(Exception):
     """A kernel does what no GPU promises to survive. Comes out of a launch as it is."""
 
 
-class _Anywhere:
+class Anywhere:
     """Where a pointer made from an integer may lead."""
 
 
-ANYWHERE: Final = _Anywhere()
+ANYWHERE: Final = Anywhere()
 
 
 @dataclass(slots=True)
@@ -133,9 +133,9 @@ def _live() -> Iterator[tuple[int, int]]:
                 continue  # a fake or wrapped tensor has no storage
 
 
-def region_of(handle: Any) -> Region | _Anywhere | None:
+def region_of(handle: Any) -> Region | Anywhere | None:
     """The storage this pointer was made from; None where the interpreter lost track."""
-    found: Region | _Anywhere | None = handle.attr.get(_KEY)
+    found: Region | Anywhere | None = handle.attr.get(_KEY)
     return found
 
 
