@@ -1,6 +1,7 @@
 """Programs that others wrote: where they are installed or lie, and how to call them.
 
 Only names and inputs are kept here. What is not installed or not given is left out, with a note.
+FlagGems is absent: its package refuses to be imported where there is no device.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ import torch
 
 
 def chunked_loss(x, weight, bias, wanted, chunk=8):
+    assert wanted.shape == (x.shape[0], weight.shape[0])
     total = torch.zeros((), dtype=x.dtype)
     for start in range(0, x.shape[0], chunk):
         rows = x[start : start + chunk]

@@ -4,6 +4,7 @@ import torch
 
 
 def gru_cell(x, h, w_in, w_hidden, b_in, b_hidden):
+    assert x.shape[0] == h.shape[0] and w_hidden.shape == (3 * h.shape[1], h.shape[1])
     gates_in = torch.nn.functional.linear(x, w_in, b_in)
     gates_h = torch.nn.functional.linear(h, w_hidden, b_hidden)
     reset_in, update_in, new_in = gates_in.chunk(3, dim=1)
