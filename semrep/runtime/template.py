@@ -109,6 +109,7 @@ class Template:
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
+            os.close(output)
             self._child(request, folder, write, result)
         os.close(write)
         limits: Limits = request["limits"]

@@ -185,6 +185,15 @@ class Worker:
             raise LinkLost("an import did not end") from None
         self._missing = (*self._missing, *report["missing"])
 
+    def _sent(self, request: dict[str, Any]) -> tuple[Link, Future[Report]]:
+        """Sends a request; once more where the warm process turns out to have died meanwhile."""
+        link = self._started()
+        try:
+            return link, link.send(request)
+        except LinkLost:
+            link = self._started()
+            return link, link.send(request)
+
     def _submit(self, call: Call) -> _Pending | Failed:
         """Starts a job; a core is taken, and given back when it ends."""
         try:
@@ -199,8 +208,7 @@ class Worker:
                 "bound_address_space": call.bound_address_space,
             }
             with self._lock:
-                link = self._started()
-                future = link.send(request)
+                link, future = self._sent(request)
         except (OSError, LinkLost) as error:
             self._cores.release()
             return Failed("worker", f"the worker did not start: {error}", 0.0, "")

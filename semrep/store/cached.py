@@ -79,9 +79,10 @@ class CachedVerifier(Verifier):
             return verdict_of(hit.evidence.verdict)
         started = time.perf_counter()
         verdict = find(candidate, contract)
-        if isinstance(verdict, Equivalent) or (
-            isinstance(verdict, Different) and verdict.counterexample is not None
-        ):
+        shown = isinstance(verdict, Different) and verdict.counterexample is not None
+        # A failure without a counterexample is no evidence, but it does dispute some.
+        disputes = isinstance(verdict, Different) and hit is not None
+        if isinstance(verdict, Equivalent) or shown or disputes:
             # Through JSON text and back, so that a hit gives the same as a miss.
             plain = json.loads(json.dumps(verdict.to_json(), default=str))
             evidence = Evidence.of(plain, seconds=time.perf_counter() - started)
