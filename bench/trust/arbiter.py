@@ -139,7 +139,8 @@ class Arbiter:
     ) -> bool:
         if where == "specials":
             return False
-        nudged, named = _mapped((args, kwargs), _nudged(seed))
+        fine = all(str(t.dtype).endswith("64") for t in flat([args, kwargs]) if _float(t))
+        nudged, named = _mapped((args, kwargs), _nudged(seed, 2.0**-50 if fine else 2.0**-22))
         a, b = _run(old, args, kwargs, seed), _run(old, nudged, named, seed)
         return a.error == b.error and different(a.result, b.result, where == "wide") is not None
 
@@ -304,10 +305,9 @@ def _times(scale: float) -> Change:
     return lambda v: v * scale
 
 
-def _nudged(seed: int) -> Change:
-    """Off by some roundings of float32."""
+def _nudged(seed: int, step: float) -> Change:
     rng = np.random.default_rng(seed)
-    return lambda v: v * (1 + 2.0**-22 * rng.choice([-1.0, 1.0], v.shape))
+    return lambda v: v * (1 + step * rng.choice([-1.0, 1.0], v.shape))
 
 
 def _sprinkled(value: float, share: float, rng: np.random.Generator) -> Change:
