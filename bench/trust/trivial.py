@@ -1,0 +1,216 @@
+"""Trivial candidates for every KernelBench problem: who takes them for the real thing.
+
+    python -m bench.trust.trivial --root KernelBench/KernelBench
+
+Each problem's sizes are made small, and its model is replaced by ones that compute nothing:
+zeros, the output's own mean everywhere, the first input, the first output ever given. Where a
+problem's output really does not depend on its inputs such a candidate is right, and is counted
+apart. KernelBench's own check runs beside, on inputs drawn as the problem draws them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.records import Record
+from bench.trust.third_party import from_environment, shrink
+from semrep.passes.contract import WITHIN_TOLERANCE
+from semrep.runtime import Done, Harness, discover
+from semrep.verify import Equivalent, Verifier
+
+SUITE = "trust"
+TRIALS = 5
+_QUICK = 6
+_SECONDS = 60.0
+
+_FRAME = """
+
+class ModelNew(Model):
+    def forward(self, *arguments, **named):
+        out = super().forward(*arguments, **named)
+        if not isinstance(out, torch.Tensor):
+            return out
+        {body}
+"""
+BODIES = {
+    "zeros": "return torch.zeros_like(out)",
+    "constant": "return torch.full_like(out, float(out.float().mean()))",
+    "first input": (
+        "first = next((a for a in arguments if isinstance(a, torch.Tensor)), out)\n"
+        "        return first.clone() if first.shape == out.shape else out * 0 + first.mean()"
+    ),
+    "first output": (
+        "kept = self.__dict__.setdefault('kept', {})\n"
+        "        return kept.setdefault(tuple(out.shape), out.detach()).clone()"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """accepted, kernelbench: by us and by KernelBench's check; right: there is no telling the
+    candidate from the original; why: of a problem that did not run."""
+
+    problem: str
+    candidate: str = ""
+    accepted: bool = False
+    kernelbench: bool = False
+    right: bool = False
+    why: str = ""
+
+
+def candidate(source: str, body: str) -> bytes:
+    return (source + _FRAME.format(body=body)).encode()
+
+
+def examine(path: Path) -> Iterator[Outcome]:
+    """All trivial candidates of one problem."""
+    name = f"{path.parent.name}/{path.name}"
+    source = shrink(path.read_text(encoding="utf-8"))
+    harness = discover(source.encode())
+    if not isinstance(harness, Harness):
+        yield Outcome(name, why=str(harness))
+        return
+    with Verifier(
+        source.encode(), harness, timeout_s=_SECONDS, candidate_entry="ModelNew"
+    ) as verifier:
+        for kind, body in BODIES.items():
+            text = candidate(source, body)
+            # What screening refuses a whole check refuses as well.
+            verdict = verifier.screen(text, WITHIN_TOLERANCE)
+            if isinstance(verdict, Equivalent):
+                verdict = verifier.check(text, WITHIN_TOLERANCE)
+            if "no trustworthy baseline" in str(verdict):
+                yield Outcome(name, why=str(verdict)[:300])
+                return
+            done = verifier.session.run(
+                "bench.trust.trivial:compared", text.decode(), wall_s=_SECONDS
+            )
+            facts = done.value if isinstance(done, Done) else {"kernelbench": False, "right": False}
+            yield Outcome(
+                name, kind, isinstance(verdict, Equivalent), facts["kernelbench"], facts["right"]
+            )
+
+
+def compared(source: str) -> dict[str, Any]:
+    """In a child: KernelBench's verdict, and whether anything tells the two models apart."""
+    import torch
+
+    from bench.trust.anchors import accepts
+
+    space: dict[str, Any] = {"__name__": "problem"}
+    exec(compile(source, "<problem>", "exec"), space)
+    models = []
+    for kind in ("Model", "ModelNew"):
+        torch.manual_seed(0)
+        models.append(space[kind](*space.get("get_init_inputs", list)()))
+    verdicts, same = [], []
+    for trial in range(TRIALS):
+        torch.manual_seed(trial)
+        inputs = space["get_inputs"]()
+        # Inputs that a problem does not draw: a constant output stays what it is on them too.
+        wide = [4 * x - 2 if _is_float(x) else x for x in inputs]
+        for arguments, found in ((inputs, verdicts), (wide, same)):
+            outs = []
+            for model in models:
+                torch.manual_seed(trial)
+                with torch.no_grad():
+                    outs.append(model(*(_copied(x) for x in arguments)))
+            found.append(accepts("kernelbench_rand", [outs[0]], [outs[1]]))
+            if found is same and found[-1] and isinstance(outs[0], torch.Tensor):
+                spread = (outs[0] - outs[1]).abs().max() if outs[0].numel() else torch.zeros(())
+                found[-1] = bool(spread <= 2e-6 * (1 + outs[0].abs().max()))
+    return {"kernelbench": all(verdicts), "right": all(same)}
+
+
+def _is_float(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def _copied(value: Any) -> Any:
+    import torch
+
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def problems(root: Path) -> list[Path]:
+    def number(path: Path) -> int:
+        head = path.name.partition("_")[0]
+        return int(head) if head.isdigit() else 0
+
+    return [
+        path
+        for level in (1, 2, 3)
+        for path in sorted((root / f"level{level}").glob("*.py"), key=number)
+    ]
+
+
+def run(
+    quick: bool, seed: int, say: Callable[[str], None], root: str | None = None
+) -> Iterator[Record]:
+    """Records of all problems below root (or KERNELBENCH_ROOT); of six with quick."""
+    import random
+
+    folder = from_environment("KERNELBENCH_ROOT", root)
+    if folder is None:
+        say("trivial candidates: left out; give --root, the folder with level1, level2, level3")
+        return
+    paths = problems(folder)
+    if quick:
+        paths = random.Random(seed).sample(paths, min(_QUICK, len(paths)))
+    found: list[Outcome] = []
+    for number, path in enumerate(paths, 1):
+        outcomes = list(examine(path))
+        found += outcomes
+        told = "; ".join(
+            o.why or f"{o.candidate} accepted" for o in outcomes if o.why or o.accepted
+        )
+        say(f"[{number}/{len(paths)}] {path.parent.name}/{path.name} {told}")
+    yield from records(found)
+
+
+def records(found: list[Outcome]) -> Iterator[Record]:
+    tried = [o for o in found if o.candidate]
+    wrong = [o for o in tried if not o.right]
+    accepted = [o for o in wrong if o.accepted]
+    theirs = [o for o in wrong if o.kernelbench]
+    kinds = Counter(o.candidate for o in theirs)
+    listed = "; ".join(f"{o.problem}: {o.candidate}" for o in accepted) or "none"
+    yield Record(
+        SUITE, "trivial_accepted", len(accepted), "candidates", len(wrong),
+        peers={"KernelBench's check": len(theirs)},
+        note=f"{listed}. Accepted by KernelBench's check: {dict(kinds)}",
+    )  # fmt: skip
+    right = [o for o in tried if o.right]
+    yield Record(
+        SUITE, "trivial_and_right", len(right), "candidates", len(tried),
+        note="outputs that do not depend on the inputs: " + "; ".join(
+            sorted({o.problem for o in right})
+        ),
+    )  # fmt: skip
+    failed = [o for o in found if o.why]
+    yield Record(
+        SUITE, "trivial_problems_not_run", len(failed), "problems", len({o.problem for o in found}),
+        note="; ".join(f"{o.problem}: {o.why[:120]}" for o in failed),
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.trust.trivial", description=__doc__)
+    parser.add_argument("--root", help="KernelBench's folder with level1, level2, level3")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    for record in run(options.quick, options.seed, print, options.root):
+        print(record, record.note)
+
+
+if __name__ == "__main__":
+    main()
