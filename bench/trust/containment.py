@@ -179,8 +179,9 @@ class Target:
             self.before = self.canary.stat()
         for listening in (self.server, self.local, self.abstract):
             with contextlib.suppress(BlockingIOError):
-                listening.accept()[0].close()
-                yield f"connected to {listening.getsockname()!r}"
+                while True:
+                    listening.accept()[0].close()
+                    yield f"connected to {listening.getsockname()!r}"
         if self._signals:
             yield "sent a signal"
             self._signals = 0
