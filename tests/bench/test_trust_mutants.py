@@ -37,7 +37,16 @@ def judge(source, changed, inputs):
     return Arbiter(program, load(source)).judge(load(changed))
 
 
-@pytest.mark.parametrize("program", ARRAYS, ids=lambda p: p.name)
+def slow_where_compiled(programs):
+    """JAX compiles each operation, which takes seconds for a program."""
+    slow = [p.kind == JAX and p.name != "jax_softmax_mask" for p in programs]
+    return [
+        pytest.param(p, id=p.name, marks=[pytest.mark.slow] if s else [])
+        for p, s in zip(programs, slow, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("program", slow_where_compiled(ARRAYS))
 def test_own_programs_run_and_their_equivalents_agree(program):
     expected = result(program, program.source)
     text = SourceText(program.source)
@@ -73,6 +82,7 @@ def test_mutants_parse_differ_and_are_seeded(program):
     assert other != first
 
 
+@pytest.mark.slow
 def test_every_operator_applies_somewhere():
     found = set()
     for program in [*PROGRAMS, *installed_programs(lambda _: None)]:
@@ -141,6 +151,7 @@ def test_the_arbiter_sees_gradients_but_not_rounding():
     assert arbiter.judge(load(again)) is None
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_or_dies_is_replaced():
     source = "def f(x):\n    return x\n"
     program = numpy_program(source, "(f64(3),)")
