@@ -16,6 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from semrep.runtime.triton_regions import KernelFault
+
+
+class StaticAssertion(KernelFault, AssertionError):
+    """tl.static_assert does not hold. An autotuner leaves such a configuration out."""
+
 
 @dataclass(slots=True)
 class Tuned:
@@ -56,6 +62,7 @@ def configuration(index: int) -> Iterator[Tuned]:
 def install(autotuner: type[Any]) -> None:
     """Replaces the autotuner's timing by the choice."""
     run, prune = autotuner.run, autotuner.prune_configs
+    autotuner._semrep_shift = 0
 
     def choosing_run(self: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(self, "_semrep_generation", 0) != _generation:
@@ -63,13 +70,22 @@ def install(autotuner: type[Any]) -> None:
             self.cache.clear()
         if len(self.configs) == 1:
             _note(self, self.configs)
-        return run(self, *args, **kwargs)
+        for shift in range(len(self.configs)):
+            self._semrep_shift = shift
+            try:
+                return run(self, *args, **kwargs)
+            except StaticAssertion:
+                # To the compiler this configuration does not exist.
+                if shift + 1 == len(self.configs):
+                    raise
+                self.cache.clear()
+        return None
 
     def prune_configs(self: Any, kwargs: Any) -> list[Any]:
         """The chosen configuration first, which the timing below then takes."""
         configs = list(prune(self, kwargs))
-        _note(self, configs)
-        first = _tuned.index % len(configs)
+        _note(self, configs, self._semrep_shift)
+        first = (_tuned.index + self._semrep_shift) % len(configs)
         self._semrep_timed = 0
         return configs[first:] + configs[:first]
 
@@ -84,7 +100,12 @@ def install(autotuner: type[Any]) -> None:
     )
 
 
-def _note(autotuner: Any, configs: list[Any]) -> None:
+def _note(autotuner: Any, configs: list[Any], shift: int = 0) -> None:
     name = autotuner.base_fn.__name__
     _tuned.counts[name] = max(_tuned.counts.get(name, 1), len(configs))
-    _tuned.chosen[name] = str(configs[_tuned.index % len(configs)])
+    _tuned.chosen[name] = str(configs[(_tuned.index + shift) % len(configs)])
+
+
+def static_assert(condition: Any, message: Any = "") -> None:
+    if not condition:
+        raise StaticAssertion(str(message))

@@ -89,12 +89,17 @@ def _show_language(interpreter: Any) -> None:
     """A kernel need not import triton.language to use operators."""
     import triton.language as tl
 
+    from semrep.runtime.triton_autotune import static_assert
+
     patch = interpreter._patch_lang
 
     def _patch_lang(fn: Any) -> Any:
         if not any(value in (tl, tl.core) for value in _modules(fn.__globals__)):
             fn = types.SimpleNamespace(__globals__={"tl": tl})
-        return patch(fn)
+        scope = patch(fn)
+        for language in (tl, tl.core):
+            scope.set_attr(language, "static_assert", static_assert)
+        return scope
 
     interpreter._patch_lang = _patch_lang
 

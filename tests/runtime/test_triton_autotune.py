@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 import triton
 import triton.language as tl
 
-from semrep.runtime.triton_autotune import configuration
+from semrep.runtime.triton_autotune import StaticAssertion, configuration
 from tests.runtime.interpreted import interpreted
 
 events: list[Any] = []
@@ -112,3 +113,22 @@ def test_single_configurations_models_and_no_autotuner_at_all() -> None:
             y = torch.zeros(4)
             by_model[(1,)](y)
         assert y.sum().item() == written and tuned.count == 2
+
+
+@triton.autotune([triton.Config({"B": b}) for b in (3 * 16, 32, 16)], key=["n"])
+@triton.jit
+def whole_blocks(y, n, B: tl.constexpr):
+    tl.static_assert(n % B == 0, "n must be divisible by B")
+    tl.static_assert(B < 64)
+    tl.store(y, B)
+
+
+@interpreted
+def test_a_configuration_that_does_not_compile_is_left_out() -> None:
+    for index, want in ((0, 32), (1, 32), (2, 16)):
+        y = torch.zeros(1)
+        with configuration(index) as tuned:
+            whole_blocks[(1,)](y, 64)
+        assert y.item() == want and f"B: {want}" in tuned.chosen["whole_blocks"]
+    with pytest.raises(StaticAssertion, match="divisible"):
+        whole_blocks[(1,)](torch.zeros(1), 7)
