@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.measurement import Measurement
+from semrep.runtime.measuring import NotMeasured, measure_pair
 from semrep.runtime.session import Session
-from semrep.runtime.worker import Failed
 
 __all__ = ["Measurement", "NotMeasured", "measure"]
-
-
-class NotMeasured(Exception):
-    """No times could be taken; the message says why."""
 
 
 def measure(
@@ -45,25 +39,4 @@ def measure(
                 threads=threads,
                 session=own,
             )
-    done = session.run(
-        "semrep.runtime.timing:sample_pairs",
-        original,
-        candidate,
-        harness,
-        seed,
-        budget_s,
-        wall_s=timeout_s + budget_s,
-        threads=threads or len(os.sched_getaffinity(0)),
-    )
-    if isinstance(done, Failed):
-        raise NotMeasured(done.reason)
-    if "error" in done.value:
-        raise NotMeasured(done.value["error"])
-    return Measurement(
-        samples_original=tuple(done.value["original"]),
-        samples_candidate=tuple(done.value["candidate"]),
-        warmup=done.value["warmup"],
-        inner=done.value["inner"],
-        device=harness.device,
-        seed=seed,
-    )
+    return measure_pair(session, original, candidate, budget_s, wall_s=timeout_s, threads=threads)

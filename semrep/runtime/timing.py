@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any
 
+from semrep.runtime.arrays import array_leaves, capture_array
+from semrep.runtime.capture import Capture
 from semrep.runtime.harness import Harness
 from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
@@ -16,6 +19,7 @@ from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
 SHORTEST_SAMPLE_S = 2e-4
 MOST_PAIRS = 400
 WARMUP = 3
+MOST_DIGESTS = 32
 
 
 def sample_pairs(
@@ -25,7 +29,8 @@ def sample_pairs(
 
     Pairs are taken A B or B A at random until the budget is spent. Where one call outlasts the
     shortest sample, every call gets fresh arguments, made outside the clock; below that, calls
-    repeat on the same ones. {"error": ...} where either fails.
+    repeat on the same ones. results: of the last timed call of each, captured; digests: of
+    the results of some of the timed calls, one at least. {"error": ...} where either fails.
     """
     prepare(harness, source + candidate)
     try:
@@ -43,17 +48,26 @@ def sample_pairs(
         inner = max(1, min(10_000, int(SHORTEST_SAMPLE_S / max(min(once), 1e-9))))
         generator = random.Random(seed)
         samples: tuple[list[float], list[float]] = ([], [])
+        digests: tuple[list[str], list[str]] = ([], [])
         deadline = perf_counter() + budget_s
         while len(samples[0]) < MOST_PAIRS and (perf_counter() < deadline or len(samples[0]) < 2):
             order = [0, 1] if generator.random() < 0.5 else [1, 0]
             taken = {which: calls[which].timed(inner) for which in order}
+            is_looked_at = len(digests[0]) < MOST_DIGESTS and generator.random() < 0.5
             for which in (0, 1):
                 samples[which].append(taken[which])
+                if is_looked_at:
+                    digests[which].append(calls[which].digest())
+        results = [Capture()(call.result) for call in calls]
+        for which in (0, 1):
+            digests[which].append(calls[which].digest())
     except Exception as error:
         return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
     return {
         "original": samples[0],
         "candidate": samples[1],
+        "results": results,
+        "digests": [list(found) for found in digests],
         "inner": inner,
         "warmup": WARMUP + 2,
     }
@@ -62,6 +76,7 @@ def sample_pairs(
 class _Call:
     def __init__(self, subject: Subject, seed: int, makes_arguments: bool) -> None:
         self.seed = seed
+        self.result: Any = None
         self.example: Arguments = subject.examples(seed)[0] if makes_arguments else Arguments()
         self.function: Callable[..., Any] = subject.bind(subject.instance(seed))
         self.wait = _waiter(subject.harness)
@@ -78,7 +93,17 @@ class _Call:
             result = function(*positional, **named)
         _finish(result)
         self.wait()
-        return (perf_counter() - started) / inner
+        seconds = (perf_counter() - started) / inner
+        self.result = result
+        return seconds
+
+    def digest(self) -> str:
+        """Of all arrays in the last result."""
+        hasher = blake2b(digest_size=16)
+        for _, array in array_leaves(self.result):
+            record = capture_array(array)
+            hasher.update(b"" if record is None else record.data)
+        return hasher.hexdigest()
 
 
 def _waiter(harness: Harness) -> Callable[[], None]:

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from semrep.runtime import arrays
+from semrep.runtime.agreement import roughly_equal
 from semrep.runtime.capture import Capture
 from semrep.runtime.harness import Harness
 from semrep.runtime.loading import file_name
 from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import fresh, seed_everything
-from semrep.runtime.values import ArrayValue, ContainerValue, leaves, widened
 from semrep.verify.cases import Case, Effort, Leaf, Shapes, named_seed
 from semrep.verify.conditions import under
 from semrep.verify.inputs import commonest_float, derived, set_state
@@ -238,7 +238,7 @@ class Learner:
                 literal = _literal(self.example, case)
                 expected = self._call(dataclasses.replace(case, layout="own", literal=literal))
             got = self._call(case)
-            if expected[0] and got[0] and _agree(expected[1], got[1]):
+            if expected[0] and got[0] and roughly_equal(expected[1], got[1]):
                 named = dataclasses.replace(case, name=kind, seed=named_seed(self.seed, kind))
                 self.accepted.append(named)
 
@@ -267,7 +267,7 @@ class Learner:
                 case = self._case("alias", alias=(one.path, other.path), probing=True)
                 apart = dataclasses.replace(case, alias=None, literal=_literal(self.example, case))
                 first, second = self._call(apart), self._call(case)
-                if first[0] and second[0] and _agree(first[1], second[1]):
+                if first[0] and second[0] and roughly_equal(first[1], second[1]):
                     self.accepted.append(dataclasses.replace(case, name="one array twice"))
                 return
 
@@ -328,25 +328,3 @@ def _literal(example: Arguments, case: Case) -> tuple[tuple[str, tuple[float, ..
     if first in found:
         found[second] = found[first]
     return tuple(found.items())
-
-
-def _agree(one: Any, other: Any) -> bool:
-    """Roughly the same result: equal structure, numbers within one part in a hundred."""
-    if isinstance(one, ContainerValue) != isinstance(other, ContainerValue):
-        return False
-    before, after = dict(leaves(one)), dict(leaves(other))
-    if before.keys() != after.keys():
-        return False
-    for path, old in before.items():
-        new = after[path]
-        if isinstance(old, ArrayValue) and isinstance(new, ArrayValue):
-            if old.shape != new.shape or old.dtype != new.dtype:
-                return False
-            a, b = widened(old.numpy()), widened(new.numpy())
-            scale = float(np.sqrt(np.mean(np.nan_to_num(a) ** 2))) if a.size else 0.0
-            if not np.allclose(a, b, rtol=1e-2, atol=1e-2 * scale, equal_nan=True):
-                return False
-        elif isinstance(old, float) and isinstance(new, float):
-            if not np.isclose(old, new, rtol=1e-2, equal_nan=True):
-                return False
-    return True

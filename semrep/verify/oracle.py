@@ -86,7 +86,7 @@ class _CaseComparison:
         return self.total.contract.numerics
 
     def run(self) -> Counterexample | None:
-        if self.rejects_more():
+        if self.rejects_more() or self.waits():
             return None
         found = self.errors()
         if found is not None or self.original["raised"] is not None:
@@ -100,12 +100,23 @@ class _CaseComparison:
     def differs(self, where: str, what: str, **details: Any) -> Counterexample:
         return Counterexample(str(self.case), where, what, **details)
 
+    def waits(self) -> bool:
+        """One program waits for another that this order of programs runs later: a device would
+        run both at once, and the interpreter cannot."""
+        raised = self.candidate["raised"]
+        if raised is None or "WaitsForever" not in raised["type"] or not self.case.other_memory:
+            return False
+        note = "the candidate's programs wait for one another; no other order of them was run"
+        if note not in self.total.notes:
+            self.total.notes.append(note)
+        return True
+
     def rejects_more(self) -> bool:
         """The candidate refuses, loudly, what only the generator asked for, and may."""
         raised = self.candidate["raised"]
         if raised is None or self.original["raised"] is not None or not self.case.probing:
             return False
-        if "exceptions" in self.total.contract.preserves or _is_damage(raised):
+        if "exceptions" in self.total.contract.preserves or is_damage(raised):
             return False
         self.total.narrower.append(self.case.name)
         return True
@@ -367,7 +378,7 @@ def _error(raised: Mapping[str, Any]) -> str:
     return f"{raised['type']}: {raised['message'][:200]}"
 
 
-def _is_damage(raised: Mapping[str, Any]) -> bool:
+def is_damage(raised: Mapping[str, Any]) -> bool:
     """Whether the error is no refusal: something was reached for that is not there."""
     names = (raised["type"], raised["message"], *raised["bases"])
     return any(fault in name for name in names for fault in ("KernelFault", "OutOfBounds"))

@@ -17,7 +17,7 @@ from semrep.runtime.worker import Done, Failed
 from semrep.verify.cases import Case, Domain, Effort, Leaf, plan
 from semrep.verify.control import known_wrong
 from semrep.verify.observation import without_parameters
-from semrep.verify.oracle import Comparison, Reference
+from semrep.verify.oracle import Comparison, Reference, is_damage
 from semrep.verify.verdict import Grade, Inconclusive
 
 # What the original may take for all its cases, per effort, before the rest is left out.
@@ -294,6 +294,9 @@ def _value(done: Done | Failed) -> Any:
 
 def _is_usable(case: Case, record: Mapping[str, Any]) -> bool:
     if case.gradient and ("raised" in record["gradients"] or not record["gradients"]):
+        return False
+    if record["raised"] is not None and is_damage(record["raised"]):
+        # Two programs that both leave their arrays do not agree: neither has a meaning here.
         return False
     if case.rejected:
         return record["raised"] is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from semrep.runtime import sanitizer
 from semrep.runtime.harness import Harness
 from semrep.runtime.limits import Limits
 from semrep.runtime.measurement import Measurement
+from semrep.runtime.measuring import NotMeasured, measure_pair
 from semrep.runtime.sanitizer import Tool
 from semrep.runtime.session import Session
 from semrep.runtime.worker import Done, Failed
@@ -172,28 +172,17 @@ class Verifier:
 
         threads: of the array library; None takes what its user gets, one for each processor.
         """
-        done = self.session.run(
-            "semrep.runtime.timing:sample_pairs",
-            self.source,
-            candidate,
-            self.harness,
-            self.seed,
-            budget_s,
-            wall_s=self.timeout_s + budget_s,
-            threads=threads or len(os.sched_getaffinity(0)),
-        )
-        if isinstance(done, Failed):
-            return Inconclusive(f"not timed: {done.reason}")
-        if "error" in done.value:
-            return Inconclusive(f"not timed: {done.value['error']}")
-        return Measurement(
-            samples_original=tuple(done.value["original"]),
-            samples_candidate=tuple(done.value["candidate"]),
-            warmup=done.value["warmup"],
-            inner=done.value["inner"],
-            device=self.harness.device,
-            seed=self.seed,
-        )
+        try:
+            return measure_pair(
+                self.session,
+                self.source,
+                candidate,
+                budget_s,
+                wall_s=self.timeout_s,
+                threads=threads,
+            )
+        except NotMeasured as error:
+            return Inconclusive(f"not timed: {error}")
 
     def compare(
         self,

@@ -72,3 +72,22 @@ def test_failures_are_reported() -> None:
     assert isinstance(harness, Harness)
     with pytest.raises(NotMeasured, match="ZeroDivision"):
         measure(SOURCE.encode(), SOURCE.replace("sleep(n)", "sleep(1 / 0)").encode(), harness)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return n + 1 if 'semrep.runtime.timing' in sys.modules else n",
+        "calls.append(n)\n    return n if len(calls) % 7 else n + 1",
+    ],
+)
+def test_what_is_another_program_under_the_clock_has_no_time(body: str) -> None:
+    source = SOURCE.replace("import time", "import sys, time\nimport numpy as np\ncalls = []")
+    source = source.replace("(0.004,)", "(np.float64(0.001) * np.ones(3),)")
+    source = source.replace("sleep(n)", "sleep(float(n[0]))")
+    harness = discover(source.encode())
+    assert isinstance(harness, Harness)
+    assert "return n\n" in source
+    candidate = source.replace("    return n\n", f"    {body}\n", 1).encode()
+    with pytest.raises(NotMeasured, match="result"):
+        measure(source.encode(), candidate, harness, budget_s=0.3)
