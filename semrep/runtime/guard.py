@@ -15,8 +15,9 @@ import signal
 import stat
 from collections.abc import Callable
 
-from semrep.runtime import kernel, supervisor
-from semrep.runtime.namespaces import Isolation, enter, plans
+from semrep.runtime import supervisor
+from semrep.runtime.sandbox import kernel
+from semrep.runtime.sandbox.namespaces import Isolation, enter, plans
 
 
 def guard(

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from semrep.runtime.limits import Limits
-from semrep.runtime.sandbox import Protection
+from semrep.runtime.sandbox.confinement import Protection
 from semrep.runtime.worker import Call, Done, Failed, Worker
 
 MOST_WORKERS = 4

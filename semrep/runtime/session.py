@@ -88,7 +88,7 @@ def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
         # The second is what autograd imports on its first use: sympy, half a second of it.
         warm.extend(("torch", "torch.fx.experimental.symbolic_shapes"))
     if harness.triton and harness.device == "cpu":
-        warm.append("semrep.runtime.triton_bridge:install")
+        warm.append("semrep.runtime.triton.bridge:install")
     if harness.framework == "jax":
         warm.append("jax.numpy")
     package, folder = package_of(harness.path)

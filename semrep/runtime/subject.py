@@ -45,7 +45,7 @@ def seed_everything(seed: int) -> None:
 def prepare(harness: Harness, source: bytes) -> None:
     """Makes this process fit for the harness's file; before it is loaded."""
     if harness.triton and harness.device == "cpu":
-        from semrep.runtime.triton_bridge import install
+        from semrep.runtime.triton.bridge import install
 
         install()
     if harness.framework == "torch" and harness.device == "cpu" and b"cuda" in source:

@@ -22,10 +22,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from semrep.runtime import frames, kernel, messages, sandbox, supervisor
+from semrep.runtime import frames, messages, supervisor
 from semrep.runtime.guard import guard, kernel_dies_with_parent, remove
 from semrep.runtime.limits import Limits
-from semrep.runtime.namespaces import Isolation
+from semrep.runtime.sandbox import confinement, kernel
+from semrep.runtime.sandbox.namespaces import Isolation
 from semrep.runtime.supervisor import Job
 
 
@@ -58,7 +59,7 @@ class Template:
         _prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         # Other processes of the same user may neither trace this one nor read its memory.
         _prctl(kernel.PR_SET_DUMPABLE, 0)
-        sandbox.prepare(self.isolation, gpu=self.gpu)
+        confinement.prepare(self.isolation, gpu=self.gpu)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.selector.register(self.control, selectors.EVENT_READ, self._request)
         while True:
@@ -187,7 +188,7 @@ class Template:
                 # Kernels before 5.14 count all of a user's processes, in whatever namespace.
                 counted_apart=self.isolation.own_user and kernel.release() >= (5, 14),
             )
-            sandbox.confine(folder, self.isolation, gpu=self.gpu)
+            confinement.confine(folder, self.isolation, gpu=self.gpu)
             _set_threads(limits.threads)
             function = _resolve(request["function"])
             arguments = pickle.loads(request["arguments"])

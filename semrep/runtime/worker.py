@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from semrep.runtime import frames, sandbox
+from semrep.runtime import frames
 from semrep.runtime.limits import Limits
 from semrep.runtime.link import Link, LinkLost, Report
+from semrep.runtime.sandbox import confinement
 
 _GRACE_S = 10.0
 _IMPORT_S = 180.0
@@ -74,7 +75,7 @@ class Worker:
         self._wanted = dict.fromkeys(warm)
         self._environment = dict(environment or {})
         self._missing: tuple[str, ...] = ()
-        self._protection: sandbox.Protection | None = None
+        self._protection: confinement.Protection | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -100,10 +101,10 @@ class Worker:
         return self._missing
 
     @property
-    def protection(self) -> sandbox.Protection:
+    def protection(self) -> confinement.Protection:
         """What jobs here cannot do, found out by trying: once, with the first who asks."""
         if self._protection is None:
-            self._protection = sandbox.probe_worker(self)
+            self._protection = confinement.probe_worker(self)
         return self._protection
 
     @property

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semrep.runtime import landlock
+from semrep.runtime.sandbox import landlock
 
 _TOOLS = ("torch", "triton", "jax", "jaxlib", "numpy")
 # Variables that change what array code computes, or whether it runs.

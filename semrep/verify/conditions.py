@@ -39,8 +39,8 @@ def under(case: Case, harness: Harness) -> Iterator[Seen]:
         if not harness.triton or harness.device != "cpu":
             yield seen
             return
-        from semrep.runtime.triton_autotune import configuration
-        from semrep.runtime.triton_watch import Shuffled, watching
+        from semrep.runtime.triton.autotune import configuration
+        from semrep.runtime.triton.watch import Shuffled, watching
 
         tuned = stack.enter_context(configuration(case.configuration))
         order = Shuffled(case.seed) if case.other_memory else None

@@ -397,6 +397,6 @@ def device_is_lost(harness: Harness) -> bool:
 def _launch_counter(harness: Harness) -> Callable[[], int]:
     if not (harness.triton and harness.device == "cpu"):
         return lambda: 0
-    from semrep.runtime.triton_bridge import launch_count
+    from semrep.runtime.triton.bridge import launch_count
 
     return launch_count

@@ -69,7 +69,7 @@ def script(
         "numpy": ["import numpy as np"],
     }[harness.framework]
     if harness.triton and harness.device == "cpu":
-        lines += ["from semrep.runtime.triton_bridge import install", ""]
+        lines += ["from semrep.runtime.triton.bridge import install", ""]
         lines += ["install()  # no GPU here: Triton's interpreter runs the kernels"]
     if is_generated(source):
         lines += ["", "# original and candidate are the two callables that were given"]

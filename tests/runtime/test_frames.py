@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrep.runtime.frames import FrameError, decode, encode
-from semrep.runtime.triton_bfloat16 import round_to_bfloat16, widen
+from semrep.runtime.triton.bfloat16 import round_to_bfloat16, widen
 from semrep.runtime.values import ArrayValue, ContainerValue
 
 PLAIN = st.recursive(

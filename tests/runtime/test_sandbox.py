@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from semrep.runtime import Done, Failed, Limits, Worker, landlock, sandbox, seccomp
-from semrep.runtime.namespaces import Isolation
+from semrep.runtime import Done, Failed, Limits, Worker
+from semrep.runtime.sandbox import confinement, landlock, seccomp
+from semrep.runtime.sandbox.namespaces import Isolation
 from semrep.runtime.supervisor import tree
 
 needs_landlock = pytest.mark.skipif(not landlock.version(), reason="no Landlock here")
@@ -46,7 +47,7 @@ def in_child(action: Callable[[], Any]) -> Any:
 
 
 def attempts(folder: Path, *, gpu: bool = False) -> dict[str, Any]:
-    """What `sandbox.attempt` finds in a child of this process that is only confined."""
+    """What `confinement.attempt` finds in a child of this process that is only confined."""
     inside, outside = folder / "inside", folder / "outside"
     inside.mkdir()
     outside.mkdir()
@@ -56,8 +57,8 @@ def attempts(folder: Path, *, gpu: bool = False) -> dict[str, Any]:
 
         def confined() -> dict[str, Any]:
             os.chdir(inside)
-            sandbox.confine(str(inside), Isolation(), gpu=gpu)
-            return sandbox.attempt(port, str(outside), parent)
+            confinement.confine(str(inside), Isolation(), gpu=gpu)
+            return confinement.attempt(port, str(outside), parent)
 
         answer = in_child(confined)
     assert isinstance(answer, dict), answer
@@ -104,7 +105,7 @@ def test_with_nothing_the_report_claims_nothing(
     monkeypatch.setattr(landlock, "version", lambda: 0)
     monkeypatch.setattr(seccomp, "supported", lambda: False)
     found = attempts(tmp_path)
-    protection = sandbox._judged(found)
+    protection = confinement._judged(found)
     assert not protection.complete and not protection.files
     assert "files outside can be written" in str(protection)
 
@@ -125,7 +126,7 @@ def test_the_worker_reports_what_held(worker: Worker) -> None:
 
 
 def test_probe_starts_and_ends_its_own_worker() -> None:
-    assert sandbox.probe().active
+    assert confinement.probe().active
 
 
 @needs_landlock

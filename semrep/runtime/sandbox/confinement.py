@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from semrep.runtime import kernel, landlock, seccomp
-from semrep.runtime.namespaces import Isolation
+from semrep.runtime.sandbox import kernel, landlock, seccomp
+from semrep.runtime.sandbox.namespaces import Isolation
 
 if TYPE_CHECKING:
     from semrep.runtime.worker import Worker
@@ -146,7 +146,7 @@ def probe_worker(worker: Worker) -> Protection:
         with contextlib.suppress(OSError):
             server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             port = server.getsockname()[1]
-        done = worker.run("semrep.runtime.sandbox:attempt", port, outside, os.getpid())
+        done = worker.run("semrep.runtime.sandbox.confinement:attempt", port, outside, os.getpid())
     if not isinstance(done, Done):
         return Protection(False, False, False, False, False, (), (f"not probed: {done.reason}",))
     return _judged(done.value)

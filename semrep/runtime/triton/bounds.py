@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime.triton_regions import Anywhere, KernelFault, Launch, Region
+from semrep.runtime.triton.regions import Anywhere, KernelFault, Launch, Region
 
 
 class OutOfBounds(KernelFault, IndexError):

@@ -14,9 +14,9 @@ import triton.language as tl
 
 from semrep.runtime.guarded import guarded, intact
 from semrep.runtime.poison import PATTERNS, poisoned
-from semrep.runtime.triton_bounds import OutOfBounds
-from semrep.runtime.triton_watch import Reversed, Shuffled, watching
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.bounds import OutOfBounds
+from semrep.runtime.triton.watch import Reversed, Shuffled, watching
+from tests.runtime.triton.interpreted import interpreted
 
 
 @triton.jit
@@ -134,7 +134,7 @@ LIGER = ("rms_norm", "cross_entropy", "layer_norm", "geglu", "softmax", "fused_l
 @pytest.mark.parametrize("name", LIGER)
 @interpreted
 def test_nothing_is_found_in_kernels_that_are_right(name: str) -> None:
-    from tests.runtime.liger_operations import OPERATIONS, call
+    from tests.runtime.triton.liger_operations import OPERATIONS, call
 
     torch.manual_seed(0)
     tensors = OPERATIONS[name].inputs()

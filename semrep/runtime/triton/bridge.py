@@ -37,29 +37,29 @@ def install() -> None:
     from triton.runtime import interpreter
     from triton.runtime.autotuner import Autotuner
 
-    from semrep.runtime import (
-        triton_autotune,
-        triton_bfloat16,
-        triton_counters,
-        triton_float8,
-        triton_jit,
-        triton_libdevice,
-        triton_memory,
-        triton_reductions,
-        triton_syntax,
+    from semrep.runtime.triton import (
+        autotune,
+        bfloat16,
+        counters,
+        float8,
+        jit,
+        libdevice,
+        memory,
+        reductions,
+        syntax,
     )
 
-    triton_libdevice.install(interpreter)
-    triton_reductions.install(interpreter)
-    triton_bfloat16.install(interpreter)
-    triton_float8.install(interpreter)
-    triton_counters.install(interpreter)
-    triton_memory.install(interpreter)
+    libdevice.install(interpreter)
+    reductions.install(interpreter)
+    bfloat16.install(interpreter)
+    float8.install(interpreter)
+    counters.install(interpreter)
+    memory.install(interpreter)
     _convert_floats(interpreter)
-    triton_syntax.install(interpreter)
+    syntax.install(interpreter)
     _show_language(interpreter)
-    triton_autotune.install(Autotuner)
-    triton_jit.install(interpreter)
+    autotune.install(Autotuner)
+    jit.install(interpreter)
     _describe_device(triton)
     _count_launches(interpreter)
 
@@ -89,7 +89,7 @@ def _show_language(interpreter: Any) -> None:
     """A kernel need not import triton.language to use operators."""
     import triton.language as tl
 
-    from semrep.runtime.triton_autotune import static_assert
+    from semrep.runtime.triton.autotune import static_assert
 
     patch = interpreter._patch_lang
 

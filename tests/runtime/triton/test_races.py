@@ -7,10 +7,10 @@ import torch
 import triton
 import triton.language as tl
 
-from semrep.runtime.triton_memory import counting
-from semrep.runtime.triton_spin import WaitsForever
-from semrep.runtime.triton_watch import Report, Reversed, Shuffled, watching
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.memory import counting
+from semrep.runtime.triton.spin import WaitsForever
+from semrep.runtime.triton.watch import Report, Reversed, Shuffled, watching
+from tests.runtime.triton.interpreted import interpreted
 
 
 @triton.jit

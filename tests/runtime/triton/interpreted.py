@@ -39,7 +39,7 @@ def _started() -> ProcessPoolExecutor:
 
 
 def _install() -> None:
-    from semrep.runtime.triton_bridge import install
+    from semrep.runtime.triton.bridge import install
 
     install()
 

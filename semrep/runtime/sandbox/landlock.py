@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Iterable
 
-from semrep.runtime import kernel
+from semrep.runtime.sandbox import kernel
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1

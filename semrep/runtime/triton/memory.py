@@ -14,11 +14,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime import triton_regions
-from semrep.runtime.triton_bounds import check_bounds
-from semrep.runtime.triton_counters import counting
-from semrep.runtime.triton_regions import Launch, Region
-from semrep.runtime.triton_spin import SpinGuard
+from semrep.runtime.triton import regions
+from semrep.runtime.triton.bounds import check_bounds
+from semrep.runtime.triton.counters import counting
+from semrep.runtime.triton.regions import Launch, Region
+from semrep.runtime.triton.spin import SpinGuard
 
 __all__ = ["Access", "Observer", "counting", "install", "observing", "ordering"]
 
@@ -94,7 +94,7 @@ def ordering(order: Order | None) -> Iterator[None]:
 
 def install(interpreter: Any) -> None:
     """Hooks the interpreter's launches and memory operations."""
-    triton_regions.install(interpreter, lambda: _launch)
+    regions.install(interpreter, lambda: _launch)
     _hook_accesses(interpreter.InterpreterBuilder)
     _hook_atomic_loads(interpreter.InterpreterBuilder)
     _hook_launches(interpreter)
@@ -174,7 +174,7 @@ def _access(
     addresses: NDArray[np.uint64] = ptrs.data
     active = np.broadcast_to(mask, addresses.shape)
     chosen = addresses[active]
-    region = triton_regions.region_of(ptrs)
+    region = regions.region_of(ptrs)
     if chosen.size:
         check_bounds(launch, kind, addresses, active, chosen, width, region)
         if chosen.size == 1 and (volatile or kind == "atomic"):
@@ -248,11 +248,11 @@ def _is_on_host(value: Any) -> bool:
     return device is None or getattr(device, "type", "cpu") == "cpu"
 
 
-def _fault_behind(error: BaseException) -> triton_regions.KernelFault | None:
+def _fault_behind(error: BaseException) -> regions.KernelFault | None:
     """The interpreter wraps what a kernel raises, once for every function called."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, triton_regions.KernelFault):
+        if isinstance(cause, regions.KernelFault):
             return cause
         cause = cause.__cause__
     return None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime.triton_libdevice_real import REAL
-from semrep.runtime.triton_libdevice_rounding import to_integer
+from semrep.runtime.triton.libdevice_real import REAL
+from semrep.runtime.triton.libdevice_rounding import to_integer
 
 Array = NDArray[Any]
 

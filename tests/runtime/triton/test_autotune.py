@@ -9,8 +9,8 @@ import torch
 import triton
 import triton.language as tl
 
-from semrep.runtime.triton_autotune import StaticAssertion, configuration
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.autotune import StaticAssertion, configuration
+from tests.runtime.triton.interpreted import interpreted
 
 events: list[Any] = []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 
-from semrep.runtime.triton_regions import KernelFault, Launch
+from semrep.runtime.triton.regions import KernelFault, Launch
 
 LIMIT = 10_000
 

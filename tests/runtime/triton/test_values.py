@@ -9,7 +9,7 @@ import torch
 import triton
 import triton.language as tl
 
-from tests.runtime.interpreted import interpreted
+from tests.runtime.triton.interpreted import interpreted
 
 
 @triton.jit

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime import triton_bfloat16
+from semrep.runtime.triton import bfloat16
 
 # Triton's names and torch's. fp8e4b15 has no counterpart and is left to the interpreter.
 _TORCH = {
@@ -39,7 +39,7 @@ def narrow(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 
 def install(interpreter: Any) -> None:
-    """After triton_bfloat16, whose conversions it comes before."""
+    """After bfloat16, whose conversions it comes before."""
     import triton.language as tl
 
     builder, handle_of = interpreter.InterpreterBuilder, interpreter.TensorHandle
@@ -56,7 +56,7 @@ def install(interpreter: Any) -> None:
                 return create_fp_to_fp(self, wide, dst_type, rounding)
             return self.cast_impl(wide, dst_type)
         if target in _TORCH and rounding != to_zero:
-            return handle_of(narrow(triton_bfloat16.widened(src), target), dst_type.scalar)
+            return handle_of(narrow(bfloat16.widened(src), target), dst_type.scalar)
         return fp_to_fp(self, src, dst_type, rounding)
 
     def create_dot(self: Any, a: Any, b: Any, *rest: Any) -> Any:

@@ -11,7 +11,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from semrep.runtime import kernel
+from semrep.runtime.sandbox import kernel
 
 _NEWNS, _NEWIPC, _NEWUSER = 0x00020000, 0x08000000, 0x10000000
 _NEWPID, _NEWNET = 0x20000000, 0x40000000

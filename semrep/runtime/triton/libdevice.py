@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from semrep.runtime import triton_counters
-from semrep.runtime.triton_libdevice_integer import INTEGER
-from semrep.runtime.triton_libdevice_real import REAL
-from semrep.runtime.triton_libdevice_rounding import ROUNDING
+from semrep.runtime.triton import counters
+from semrep.runtime.triton.libdevice_integer import INTEGER
+from semrep.runtime.triton.libdevice_real import REAL
+from semrep.runtime.triton.libdevice_rounding import ROUNDING
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {**REAL, **ROUNDING, **INTEGER}
 # An approximation whose bits no document defines.
@@ -47,7 +47,7 @@ def install(interpreter: Any) -> None:
             raise NotInterpreted(f"the interpreter has no external function {symbol}")
         with np.errstate(all="ignore"):
             data = np.asarray(body(*(argument.data for argument in arguments)))
-        triton_counters.note_special(data.size)
+        counters.note_special(data.size)
         return handle_of(data.astype(number_type(kind.scalar)), kind.scalar)
 
     def create_inline_asm(self: Any, text: str, *rest: Any) -> Any:

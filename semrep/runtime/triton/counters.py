@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from semrep.runtime.triton_memory import Access
-    from semrep.runtime.triton_regions import Launch
+    from semrep.runtime.triton.memory import Access
+    from semrep.runtime.triton.regions import Launch
 
 SECTOR_BYTES = 32
 WARP_LANES = 32
@@ -143,7 +143,7 @@ def counting() -> Iterator[dict[str, int]]:
     sectors over warps; unique_bytes: distinct bytes; arithmetic, special: element operations;
     dot_flops; reductions; atomics; programs; launches.
     """
-    from semrep.runtime.triton_memory import observing
+    from semrep.runtime.triton.memory import observing
 
     global _counts
     names = (

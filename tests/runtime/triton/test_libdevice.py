@@ -15,9 +15,9 @@ import triton.language as tl
 from triton.language.extra import libdevice
 from triton.language.extra.cuda import libdevice as cuda_libdevice
 
-from semrep.runtime.triton_libdevice import FUNCTIONS, UNDEFINED, NotInterpreted
-from semrep.runtime.triton_libdevice_rounding import ROUNDING
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.libdevice import FUNCTIONS, UNDEFINED, NotInterpreted
+from semrep.runtime.triton.libdevice_rounding import ROUNDING
+from tests.runtime.triton.interpreted import interpreted
 
 RANGE = np.concatenate([np.linspace(-6, 6, 101), [0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf]])
 SPECIAL = torch.special

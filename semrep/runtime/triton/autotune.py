@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from semrep.runtime.triton_regions import KernelFault
+from semrep.runtime.triton.regions import KernelFault
 
 
 class StaticAssertion(KernelFault, AssertionError):

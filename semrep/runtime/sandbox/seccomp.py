@@ -12,7 +12,7 @@ import functools
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
-from semrep.runtime import kernel
+from semrep.runtime.sandbox import kernel
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32 = 0x40000000

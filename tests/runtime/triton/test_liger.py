@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 import torch
 
-from tests.runtime.interpreted import interpreted
-from tests.runtime.liger_operations import OPERATIONS, call, expected
+from tests.runtime.triton.interpreted import interpreted
+from tests.runtime.triton.liger_operations import OPERATIONS, call, expected
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("liger_kernel") is None, reason="liger-kernel is not installed"

@@ -7,8 +7,8 @@ import torch
 import triton
 import triton.language as tl
 
-from semrep.runtime.triton_bounds import OutOfBounds
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.bounds import OutOfBounds
+from tests.runtime.triton.interpreted import interpreted
 
 
 @triton.jit

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime.triton_memory import Access, Order, observing, ordering
-from semrep.runtime.triton_races import Race, RaceWatch
-from semrep.runtime.triton_regions import Launch
+from semrep.runtime.triton.memory import Access, Order, observing, ordering
+from semrep.runtime.triton.races import Race, RaceWatch
+from semrep.runtime.triton.regions import Launch
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def watching(*, races: bool = True, order: Order | None = None) -> Iterator[Repo
     """Watches all launches of this process until left.
 
     order: Shuffled(seed), Reversed() or None for the grid's own. Programs run one after
-    another: one that waits for a later one raises triton_spin.WaitsForever.
+    another: one that waits for a later one raises spin.WaitsForever.
     """
     report = Report()
     found = RaceWatch()

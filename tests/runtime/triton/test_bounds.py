@@ -8,9 +8,9 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from semrep.runtime.triton_bounds import OutOfBounds
-from semrep.runtime.triton_spin import WaitsForever
-from tests.runtime.interpreted import interpreted
+from semrep.runtime.triton.bounds import OutOfBounds
+from semrep.runtime.triton.spin import WaitsForever
+from tests.runtime.triton.interpreted import interpreted
 
 
 @triton.jit

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semrep.runtime.triton_regions import Launch, Region
+from semrep.runtime.triton.regions import Launch, Region
 
 if TYPE_CHECKING:
-    from semrep.runtime.triton_memory import Access
+    from semrep.runtime.triton.memory import Access
 
 RaceKind = Literal["write-write", "same-value", "read-write", "atomic-mixed", "lanes"]
 _SEVERAL = -1

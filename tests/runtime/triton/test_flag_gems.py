@@ -1,7 +1,7 @@
 """flag-gems' operators through their own entry functions. Not a dependency of the tests:
 
 pip install --no-deps flag-gems==5.0.2 sqlalchemy pyyaml --target SOMEWHERE
-PYTHONPATH=SOMEWHERE pytest tests/runtime/test_triton_flag_gems.py
+PYTHONPATH=SOMEWHERE pytest tests/runtime/triton/test_flag_gems.py
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import importlib.util
 import pytest
 import torch
 
-from tests.runtime.flag_gems_operations import NAMES, cases, copied, load
-from tests.runtime.interpreted import interpreted
+from tests.runtime.triton.flag_gems_operations import NAMES, cases, copied, load
+from tests.runtime.triton.interpreted import interpreted
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("flag_gems") is None, reason="flag-gems is not installed"
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize("key", NAMES)
 @interpreted
 def test_operator_is_torchs(key: str) -> None:
-    from semrep.runtime.triton_watch import watching
+    from semrep.runtime.triton.watch import watching
 
     name, arguments, like = cases()[key]
     want = (like or getattr(torch, name))(*map(copied, arguments))
@@ -41,7 +41,7 @@ def test_operator_is_torchs(key: str) -> None:
 @interpreted
 def test_a_released_kernel_that_masks_nothing_is_found() -> None:
     """Its argmin over rows loads whole blocks with mask=True, whatever the shape."""
-    from semrep.runtime.triton_bounds import OutOfBounds
+    from semrep.runtime.triton.bounds import OutOfBounds
 
     with pytest.raises(OutOfBounds, match="argmin_kernel_opt_k1"):
         load().argmin(torch.randn(5, 33), 1)
