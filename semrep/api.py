@@ -16,6 +16,7 @@ from semrep.passes.pipeline import Element, Pipeline
 from semrep.result import Rejected, Result, Status
 from semrep.runtime import Harness, NoHarness, discover
 from semrep.runtime.device import placed
+from semrep.runtime.discovery import NOT_PYTHON
 from semrep.search.beam import beam
 from semrep.search.bisect import first_guilty
 from semrep.search.budget import Budget
@@ -220,7 +221,7 @@ def _needs_no_run(contract: Contract) -> bool:
 def _compiles(module: Module) -> bool:
     try:
         compile(module.source, module.path or "<text>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+    except NOT_PYTHON:
         return False
     return True
 

@@ -152,3 +152,11 @@ def test_inputs_given_by_the_caller() -> None:
     source = PLAIN[: PLAIN.index("def semrep_inputs")]
     result = semrep.apply_passes(source, entry="f", inputs="[(1, 2), (7, 7), (9, 1)]")
     assert result.status is semrep.Status.VERIFIED, result
+
+
+@pytest.mark.parametrize("deep", ["-" * 3000 + "a", "-" * 20_000 + "a"])
+def test_what_is_too_deep_for_python_comes_back(deep: str) -> None:
+    text = f"def f(a):\n    x = {deep}\n    return not (not x)\n"
+    for verify in (False, None):
+        result = semrep.apply_passes(text, verify=verify)
+        assert result.source == text.encode() or result.changed

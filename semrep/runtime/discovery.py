@@ -15,6 +15,9 @@ _REMEDY = (
     "or decorate the entry with @semrep.example(f32(64, 512))"
 )
 _KERNEL_DECORATORS = {"jit", "autotune", "heuristics"}
+# What CPython raises for a text that it does not take; the last ones for deep nesting.
+NOT_PYTHON = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
+
 _HARNESS_NAMES = {"semrep_inputs", "get_inputs", "get_init_inputs"}
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -32,7 +35,7 @@ def discover(
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
+    except NOT_PYTHON as error:
         return NoHarness(f"the file does not parse: {error}", "mend its syntax")
     file = _File(tree)
     try:
@@ -46,7 +49,7 @@ def entry_like(source: bytes, entry: str) -> str | NoHarness:
     `ModelNew` for `Model`, or the only function that the file could mean."""
     try:
         file = _File(ast.parse(source))
-    except (SyntaxError, ValueError) as error:
+    except NOT_PYTHON as error:
         return NoHarness(f"the file does not parse: {error}", "mend its syntax")
     if entry.partition(".")[0] == "Model" and "ModelNew" in file.classes:
         return entry.replace("Model", "ModelNew", 1)
