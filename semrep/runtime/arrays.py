@@ -207,4 +207,6 @@ def _torch_bytes(dense: Any) -> bytes:
     torch = sys.modules["torch"]
     if dense.numel() == 0:
         return b""
-    return cast(bytes, dense.reshape(-1).view(torch.uint8).numpy().tobytes())
+    # A single element is contiguous whatever its stride, which a view of bytes may not have.
+    flat = dense.as_strided((dense.numel(),), (1,))
+    return cast(bytes, flat.view(torch.uint8).numpy().tobytes())

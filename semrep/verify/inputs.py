@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from semrep.runtime import arrays
 from semrep.runtime.specs import Arguments
-from semrep.verify.cases import Case, Layout
+from semrep.verify.cases import Case, Layout, Values
 
 Floats = NDArray[np.float64]
 
@@ -82,7 +82,8 @@ def _derived_array(
         drawn_bools = generator.integers(0, 2, new_shape).astype(bool)
         made = arrays.from_numpy(drawn_bools, framework, dtype, device)
     elif old.dtype.kind in "iu":
-        made = arrays.from_numpy(_integers(old, new_shape, generator), framework, dtype, device)
+        drawn_integers = _integers(old, new_shape, case.values, generator)
+        made = arrays.from_numpy(drawn_integers, framework, dtype, device)
     else:
         made = value
     if framework == "torch":
@@ -197,16 +198,23 @@ def _sprinkled(values: Floats, specials: Floats, generator: np.random.Generator)
 
 
 def _integers(
-    old: NDArray[Any], shape: tuple[int, ...], generator: np.random.Generator
+    old: NDArray[Any], shape: tuple[int, ...], values: Values, generator: np.random.Generator
 ) -> NDArray[Any]:
-    """Integers of the range seen. Sorted ones (offsets, permutations) are structure and stay."""
+    """Integers of the range seen, or where that has gaps (labels, and one for none) of those
+    seen. Sorted ones (offsets, permutations) are structure and stay."""
     flat = old.reshape(-1)
     structured = flat.size > 2 and (
         bool(np.all(flat[1:] > flat[:-1])) or len(np.unique(flat)) == flat.size == flat.max() + 1
     )
     if structured or flat.size == 0 or flat.min() == flat.max():
         return np.resize(old, shape)
-    return generator.integers(int(flat.min()), int(flat.max()), shape, endpoint=True)
+    seen = np.unique(flat)
+    if values == "constant":
+        return np.full(shape, seen[0])
+    if 2 * len(seen) < int(seen[-1]) - int(seen[0]):
+        # Uneven shares: a label that all or none have is where averages divide by zero.
+        return generator.choice(seen, shape, p=generator.dirichlet(np.full(len(seen), 0.5)))
+    return generator.integers(int(seen[0]), int(seen[-1]), shape, endpoint=True)
 
 
 def set_state(module: Any, state: Mapping[str, Any], case: Case, salt: int = 0) -> None:

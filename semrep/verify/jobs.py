@@ -31,7 +31,7 @@ from semrep.verify.gradients import gradients_of
 from semrep.verify.inputs import derived, refill, set_state
 from semrep.verify.observation import size_of
 
-FEWEST_CASES = 4
+FEWEST_CASES = 12
 MOST_BYTES = 64 << 20
 _OUTPUT_BYTES = 65_536
 _GLOBAL_KINDS = (bool, int, float, complex, str, bytes, list, dict, set, tuple, type(None))
@@ -123,7 +123,7 @@ def run_cases(
 ) -> dict[str, Any]:
     """Runs one source on all cases and returns everything that can be observed about it.
 
-    After stop_after_s seconds it stops between cases (never before four) and returns those
+    After stop_after_s seconds it stops between cases (never before a dozen) and returns those
     done; independent draws also stop when their results fill `MOST_BYTES`.
     """
     prepare(harness, source)

@@ -30,6 +30,8 @@ from semrep.verify.inputs import commonest_float, derived, set_state
 
 # What learning may take, in seconds; the calls of slow originals are rationed by it.
 SECONDS: Mapping[Effort, float] = {"quick": 2.0, "full": 10.0, "paranoid": 30.0}
+# A variant that takes longer than this is left out: a busy machine must not decide.
+SLOWEST_S = 1.0
 _PRIMES = (7, 13, 5, 11, 17, 3, 19)
 _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_217}
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
@@ -138,8 +140,9 @@ class Learner:
         if time.monotonic() > self.deadline:
             return False
         case = dataclasses.replace(case, probing=True)
+        started = time.monotonic()
         returned, outcome = self._call(case)
-        if returned:
+        if returned and time.monotonic() - started < SLOWEST_S:
             self.accepted.append(case)
         elif _is_deliberate(outcome, self.file):
             self.rejected.append(dataclasses.replace(case, rejected=True))
@@ -178,7 +181,8 @@ class Learner:
             rest = tuple(axis for axis in axes if axis not in part)
             if time.monotonic() > self.deadline:
                 break
-            sizes = (max(1, size - 3), size + 2)
+            # Not 1, which broadcasts.
+            sizes = (size + 2, size + 5)
             if all(
                 self._returns(
                     self._case(
@@ -203,6 +207,11 @@ class Learner:
         primes = itertools.cycle(_PRIMES)
         together = {axis: n for (_, axes), n in zip(groups, primes, strict=False) for axis in axes}
         attempt("primes", together)
+        for size in dict.fromkeys(size for size, _ in groups):
+            parts = [axes for one, axes in groups if one == size]
+            if len(parts) > 1:
+                # Code may still take equal sizes for one.
+                attempt(f"every {size} → {size + 1}", dict.fromkeys(sum(parts, ()), size + 1))
         for sizes in _interesting_sizes(groups, self.boundaries, self.effort):
             if len(self.accepted) >= _MOST_SIZES[self.effort]:
                 return

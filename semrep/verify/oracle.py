@@ -301,6 +301,9 @@ class _CaseComparison:
             self.numerics,
             exact=self.case.values == "integers",
             infinities_fed=self.case.values == "inf",
+            # A program written for float32 may hold constants of that precision.
+            roundoff=self.total.coarsest if self.case.dtype else 0.0,
+            floor=_root_mean_square(old) if where.startswith("gradient") else 0.0,
         )
         self.total.max_error_ratio = max(self.total.max_error_ratio, reading.ratio)
         self.total.original_error = max(self.total.original_error, reading.original_error)
@@ -360,6 +363,14 @@ def _kind(value: Any) -> str:
     if isinstance(value, (ArrayValue, ContainerValue, OpaqueValue)):
         return value.kind
     return kind_of(value)
+
+
+def _root_mean_square(values: Any) -> float:
+    """Of the finite elements. Terms of a derivative cancel exactly in one formula and up to a
+    rounding in another: their size, not that of what is left, sets the scale."""
+    wide = widened(values)
+    finite = wide[np.isfinite(wide)]
+    return float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
 
 
 def _memory(label: str) -> str:

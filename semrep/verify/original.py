@@ -21,7 +21,7 @@ from semrep.verify.oracle import Comparison, Reference, is_damage
 from semrep.verify.verdict import Grade, Inconclusive
 
 # What the original may take for all its cases, per effort, before the rest is left out.
-CASE_SECONDS: Mapping[Effort, float] = {"quick": 8.0, "full": 60.0, "paranoid": 600.0}
+CASE_SECONDS: Mapping[Effort, float] = {"quick": 16.0, "full": 80.0, "paranoid": 600.0}
 _REFERENCE_FACTOR = 12
 _LARGEST_BOUNDARY = 8192
 

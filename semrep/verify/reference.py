@@ -192,7 +192,7 @@ class _Run:
                 values = values.astype(narrow).astype(values.dtype)
             if draws is None:
                 return values
-            return _moved(values, step * arrays.ROUNDOFF[dtype], draws)
+            return _moved(values, step * arrays.ROUNDOFF[dtype], arrays.SMALLEST[dtype], draws)
 
         def prepared(value: Any, path: str) -> Any:
             dtype = arrays.dtype_of(value)
@@ -255,12 +255,16 @@ class _Run:
         }
 
 
-def _moved(values: Any, roundoff: float, generator: np.random.Generator) -> Any:
+def _moved(values: Any, roundoff: float, smallest: float, generator: np.random.Generator) -> Any:
+    """The values, each a rounding up or down: relative, and for subnormals the least there is."""
     signs = generator.integers(0, 2, size=values.shape, dtype=np.int8).astype(np.float64)
     signs *= 2 * roundoff
     signs -= roundoff
     with np.errstate(all="ignore"):
         change = values * signs
+        tiny = (change != 0) & (np.abs(change) < smallest)
+        if tiny.any():
+            change = np.where(tiny, np.sign(signs) * smallest, change)
         if not np.isfinite(change).all():
             change = np.where(np.isfinite(values), change, 0)
         return values + change

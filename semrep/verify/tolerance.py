@@ -19,8 +19,9 @@ FACTORS = {Numerics.BITWISE: 0.0, Numerics.REASSOCIATES: 8.0, Numerics.WITHIN_TO
 # Without a float64 reference the original stands in for it, and its own error is unknown.
 BLIND_FACTOR = 32.0
 MAX_ORIGINAL_ERROR = 1e5
-# An element this many times its tolerance is told from zero, and from its negative.
-STANDS = 16.0
+# An element this many times its tolerance is told from zero, and from its negative. In
+# bfloat16 sixteen roundings, the widest factor, are a sixteenth of the element itself.
+STANDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def read_floats(
     *,
     exact: bool,
     infinities_fed: bool,
+    roundoff: float = 0.0,
+    floor: float = 0.0,
 ) -> Reading:
     """Compares float results of equal shape under s = u·|ref| + cond.
 
@@ -68,8 +71,10 @@ def read_floats(
     from elsewhere (where the reference is no better than the original). exact: small integers
     were fed; where the original is then exact, a reassociation has to be too. infinities_fed:
     an infinity or NaN that only the order of evaluation decides is not held against it.
+    roundoff: a coarser one than the dtype's own that the program was written for. floor: a
+    magnitude whose roundings every element may show, beside its own.
     """
-    u, tiny = ROUNDOFF[dtype], SMALLEST[dtype]
+    u, tiny = max(ROUNDOFF[dtype], roundoff), SMALLEST[dtype]
     with np.errstate(all="ignore"):
         same = (original == candidate) | (np.isnan(original) & np.isnan(candidate))
         finite = np.isfinite(original)
@@ -84,7 +89,7 @@ def read_floats(
         else:
             base = trusted
             assert condition is not None
-            s = u * np.abs(base) + condition
+            s = u * (np.abs(base) + floor) + condition * (u / ROUNDOFF[dtype])
             own = np.abs(original - base)
             known = finite & np.isfinite(base) & (s > 0)
             worst = max(known_error, float(np.max(own[known] / s[known], initial=0.0)))

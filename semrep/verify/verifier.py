@@ -196,7 +196,7 @@ class Verifier:
         cases = [observed.cases[index] for index in chosen]
         relaxation = Relaxation.of(contract)
         # A correct rewrite is not much slower than what it replaces.
-        wall_s = min(self.timeout_s, 10.0 + 20.0 * observed.seconds)
+        wall_s = max(self.timeout_s, 10.0 + 10.0 * observed.seconds)
         done = self.original.run(
             candidate,
             "candidate",
@@ -318,6 +318,8 @@ class Verifier:
                 index
                 for index, case in enumerate(some.cases)
                 if relaxation.keeps(case)
+                # Of what the original leaves open no bit can be asked for.
+                and not (case.name in some.unsettled and contract.numerics is Numerics.BITWISE)
                 and not (case.rejected and "exceptions" not in contract.preserves)
             ]
             found = self.compare(candidate, contract, some, chosen, comparison)

@@ -143,3 +143,34 @@ def test_a_float64_original_has_an_error_budget() -> None:
     assert isinstance(verdict, Equivalent), str(verdict)
     wrong = edited(source, ("(x * y).sum(1)", "(x * y).sum(1) * (1 + 1e-13)"))
     assert isinstance(verifier(source).check(wrong, lax), Different)
+
+
+def test_a_size_shared_by_two_arguments_that_is_written_out() -> None:
+    source = """
+import numpy as np
+
+def f(x, w):
+    return np.einsum("bcn,oc->bon", x, w)
+
+def semrep_inputs():
+    return (np.ones((2, 3, 20)), np.ones((4, 3)))
+"""
+    candidate = edited(source, ('"bcn,oc->bon", x, w', '"bcn,oc->bon", x[:, :3], w[:, :3]'))
+    assert isinstance(verifier(source).check(candidate), Different)
+
+
+def test_labels_with_a_gap_stay_labels() -> None:
+    source = """
+import torch
+
+def f(x, labels):
+    kept = labels != -100
+    picked = x.log_softmax(-1).gather(1, labels.clamp(min=0)[:, None])[:, 0]
+    return -(picked * kept).sum() / kept.sum().clamp(min=1)
+
+def semrep_inputs():
+    return (torch.randn(7, 20), torch.tensor([3, -100, 5, 19, -100, 0, 11]))
+"""
+    candidate = edited(source, ("clamp(min=1)", "clamp(min=2)"))
+    verdict = verifier(source).check(candidate, WITHIN_TOLERANCE.assuming("ranks"))
+    assert isinstance(verdict, Different), str(verdict)

@@ -21,8 +21,9 @@ def array(values: Any, dtype: str = "float32") -> ArrayValue:
 
 def record(result: Any, **changed: Any) -> dict[str, Any]:
     base = {
-        "raised": None, "result": result, "gradients": {}, "races": [], "overrun": [], "printed": "", "rng": "",
-        "arguments": {}, "plain_arguments": None, "state": {}, "globals": [],
+        "raised": None, "result": result, "gradients": {}, "races": [], "overrun": [],
+        "printed": "", "rng": "", "arguments": {}, "plain_arguments": None, "state": {},
+        "globals": [],
     }  # fmt: skip
     return {**base, **changed}
 

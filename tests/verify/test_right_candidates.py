@@ -165,3 +165,68 @@ def test_other_precisions(dtype: str) -> None:
     assert isinstance(verdict, Equivalent), str(verdict)
     wrong = edited(source, ("torch.nn.functional.silu(x)", "(x * torch.sigmoid(1.2 * x))"))
     assert isinstance(verifier(source).check(wrong, WITHIN_TOLERANCE), Different)
+
+
+OTHER_PRECISIONS = """
+import numpy as np
+import torch
+
+def halves(x):
+    w = x.to(torch.float32)
+    return (w * torch.rsqrt(w.pow(2).mean(-1, keepdim=True) + 1e-6)).to(x.dtype)
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "inputs", "before", "after"),
+    [
+        ("halves", "(f16(6, 64),)", "w * torch.rsqrt(w.pow(2).mean(-1, keepdim=True) + 1e-6)",
+         "w / torch.sqrt(w.pow(2).mean(-1, keepdim=True) + 1e-6)"),
+        ("softmax", "(f32(50),)", "np.exp(x - x.max())",
+         "np.exp2((x - x.max()) * np.float32(1.4426950408889634))"),
+    ],
+)  # fmt: skip
+def test_a_wider_dtype_asks_for_no_more_than_the_harness(
+    entry: str, inputs: str, before: str, after: str
+) -> None:
+    from semrep.verify import verify
+
+    source = OTHER_PRECISIONS
+    assert before in source
+    verdict = verify(source, source.replace(before, after), inputs, entry=entry, strict=True)
+    assert isinstance(verdict, Equivalent) and "float64" in verdict.names, str(verdict)
+
+
+ATOMIC = """
+import torch, triton
+import triton.language as tl
+
+@triton.jit
+def kernel(x_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    i = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + tl.program_id(0) * n + i, mask=i < n, other=0.0)
+    tl.atomic_add(y_ptr + tl.program_id(0), tl.sum(x, 0))
+
+def f(x):
+    y = torch.zeros(x.shape[0])
+    kernel[(x.shape[0], triton.cdiv(x.shape[1], 16))](x, y, x.shape[1], BLOCK=16)
+    return y
+
+def semrep_inputs():
+    return (torch.randn(3, 100),)
+"""
+
+
+def test_atomics_in_another_order_of_programs() -> None:
+    verdict = verifier(ATOMIC).check((ATOMIC + "\n# the same\n").encode())
+    assert isinstance(verdict, Equivalent), str(verdict)
+
+
+def test_a_result_of_one_element_with_a_wide_stride() -> None:
+    source = "import torch\n\ndef f(x):\n    return x[::7]\n\n"
+    source += "def semrep_inputs():\n    return (torch.rand(5, 1),)\n"
+    assert isinstance(verifier(source).check(source.encode()), Equivalent)

@@ -61,6 +61,7 @@ class Observer(Protocol):
 
 _launch: Launch | None = None
 _launches = 0
+_ordered_from = 0
 _observers: tuple[Observer, ...] = ()
 _order: Order | None = None
 _permutation: NDArray[np.int64] | None = None
@@ -82,14 +83,17 @@ def observing(observer: Observer) -> Iterator[None]:
 
 @contextmanager
 def ordering(order: Order | None) -> Iterator[None]:
-    """Runs the programs of every launch in this order until left."""
-    global _order
-    before = _order
-    _order = order
+    """Runs the programs of every launch in this order until left.
+
+    Launches are numbered from here on: what ran before has no say in the order.
+    """
+    global _order, _ordered_from
+    before = _order, _ordered_from
+    _order, _ordered_from = order, _launches
     try:
         yield
     finally:
-        _order = before
+        _order, _ordered_from = before
 
 
 def install(interpreter: Any) -> None:
@@ -268,7 +272,7 @@ def _hook_programs(builder: Any) -> None:
         if _order is not None and _launch is not None:
             if _permutation is None:
                 count = int(np.prod(self.grid_dim))
-                _permutation = _order(count, _launch.number)
+                _permutation = _order(count, _launch.number - _ordered_from)
             program = int(_permutation[program])
             x, y, z = program // (ny * nz), program // nz % ny, program % nz
         if _launch is not None:
