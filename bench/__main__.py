@@ -14,8 +14,11 @@ from bench.records import Record, Run, table
 
 SUITES = {
     "frontend": ("bench.frontend", "round trips of real files, throughput, latency, soundness"),
+    "trust": ("bench.trust.suite", "faults caught, rewrites refused, cheats, containment"),
     "main": ("bench.main_job", "the search on every file of examples/, verified and timed"),
 }
+
+_OPTIONS = {"trust": ("root", "cache", "resume")}
 
 EPILOG = """\
 suites:
@@ -45,6 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
         "--quick", action="store_true", help="the same figures on a seeded sample; not stored"
     )
     parser.add_argument("--json", metavar="FILE", help="write the records there; - prints them")
+    parser.add_argument(
+        "--part", metavar="NAME", help="trust: only this part; the others' stored figures stay"
+    )
+    parser.add_argument("--root", metavar="DIR", help="KernelBench's folder with level1, level2")
+    parser.add_argument(
+        "--cache", metavar="DIR", help="trust: folder with checkouts named gpuemu and tutorials"
+    )
+    parser.add_argument(
+        "--resume", metavar="FILE", help="trust: rows of faults, read first and added to"
+    )
     parser.add_argument("--seed", type=int, default=0, help="decides every sample (default 0)")
     options = parser.parse_args(arguments)
     # Figures come from runs, not from what earlier ones left behind.
@@ -54,7 +67,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     described = environment.describe()
     suite = importlib.import_module(SUITES[options.suite][0])
-    records: list[Record] = list(suite.run(options.quick, options.seed, _say))
+    given = {name: getattr(options, name) for name in _OPTIONS.get(options.suite, ())}
+    given = {name: value for name, value in given.items() if value is not None}
+    if options.part:
+        if options.part not in getattr(suite, "PARTS", ()):
+            parser.error(f"{options.suite} has no part {options.part!r}")
+        given["parts"] = (options.part,)
+    records: list[Record] = list(suite.run(options.quick, options.seed, _say, **given))
     data = json.dumps([r.to_json() for r in records], indent=1, ensure_ascii=False)
     if options.json == "-":
         print(data)
@@ -65,7 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.quick:
         command = f"python -m bench {options.suite}"
         command += f" --seed {options.seed}" if options.seed else ""
-        Run(options.suite, command, described, records).save()
+        run = Run(options.suite, command, described, records)
+        (run.beside_stored() if options.part else run).save()
     return 0
 
 

@@ -48,6 +48,16 @@ class Run:
     environment: Mapping[str, Any]
     records: Sequence[Record]
 
+    def beside_stored(self, folder: Path = RESULTS) -> Run:
+        """This run's records in place of those of the same name that are stored, beside the
+        others."""
+        path = folder / f"{self.suite}.json"
+        if not path.is_file():
+            return self
+        names = {record.name for record in self.records}
+        kept = [record for record in Run.load(path).records if record.name not in names]
+        return Run(self.suite, self.command, self.environment, [*kept, *self.records])
+
     def save(self, folder: Path = RESULTS) -> Path:
         folder.mkdir(exist_ok=True)
         path = folder / f"{self.suite}.json"

@@ -78,8 +78,8 @@ def _rows(
     names = {p.name for p in programs}
     rows = [r for r in known if r.program in names]
     rarity = _rarity(programs)
-    # Long ones first, so that no worker is left with one at the end.
-    waiting = sorted(programs, key=lambda p: (p.kind != TRITON, p.name))
+    # A run that is cut short is then a sample of all kinds.
+    waiting = random.Random(seed).sample(list(programs), len(programs))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         futures = {

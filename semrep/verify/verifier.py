@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +56,14 @@ class Baseline:
             f"original runs in {self.seconds * 1e3:.3g} ms, {self.planned} cases, "
             f"{len(self.cases)} to screen with, {self.grade}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a candidate did on some cases: lines executed, and a record of each."""
+
+    executed: list[int]
+    records: list[tuple[Case, Record]]
 
 
 class Verifier:
@@ -191,8 +199,8 @@ class Verifier:
         observed: Observed,
         chosen: Sequence[int],
         comparison: Comparison,
-    ) -> Different | list[int]:
-        """Runs the candidate on the chosen cases: the first difference, or the lines executed."""
+    ) -> Different | Ran:
+        """Runs the candidate on the chosen cases: the first difference, or what it did."""
         cases = [observed.cases[index] for index in chosen]
         relaxation = Relaxation.of(contract)
         # A correct rewrite is not much slower than what it replaces.
@@ -237,11 +245,7 @@ class Verifier:
             found = comparison.compare(case, observed.records[index], record, references.get(index))
             if found is not None:
                 return Different(str(found), found, case)
-        different = _twins_differ(cases, records, observed)
-        if different is not None:
-            return different
-        executed: list[int] = done.value["executed"]
-        return executed
+        return Ran(done.value["executed"], list(zip(cases, records, strict=True)))
 
     def _sanitized(
         self, candidate: bytes, tool: Tool, tried: Sequence[Case]
@@ -322,11 +326,17 @@ class Verifier:
                 and not (case.name in some.unsettled and contract.numerics is Numerics.BITWISE)
                 and not (case.rejected and "exceptions" not in contract.preserves)
             ]
-            found = self.compare(candidate, contract, some, chosen, comparison)
-            if isinstance(found, Different):
-                return found
             executed_before.update(some.executed)
-            executed_after.update(found)
+            ran: list[tuple[Case, Record]] = []
+            for part in _parts(some.cases, chosen):
+                found = self.compare(candidate, contract, some, part, comparison)
+                if isinstance(found, Different):
+                    return found
+                executed_after.update(found.executed)
+                ran += found.records
+            different = _twins_differ(ran, some)
+            if different is not None:
+                return different
             tried += [some.cases[index] for index in chosen]
             if len(some.cases) < some.planned:
                 notes.append(f"{len(some.cases)} of {some.planned} cases fitted the time")
@@ -382,13 +392,19 @@ def last_case(output: str, cases: Sequence[Case]) -> Case | None:
     return cases[number] if number < len(cases) else None
 
 
-def _twins_differ(
-    cases: Sequence[Case], records: Sequence[Record], observed: Observed
-) -> Different | None:
+def _parts(cases: Sequence[Case], chosen: Sequence[int]) -> Iterator[list[int]]:
+    """The telling few first: most of what is wrong shows on them, and costs no more."""
+    for screening in (True, False):
+        part = [index for index in chosen if cases[index].screening is screening]
+        if part:
+            yield part
+
+
+def _twins_differ(ran: Sequence[tuple[Case, Record]], observed: Observed) -> Different | None:
     """A candidate whose result depends on what no program may depend on, unlike the original."""
-    by_name = {case.name: record for case, record in zip(cases, records, strict=True)}
+    by_name = {case.name: record for case, record in ran}
     same = Comparison(BITWISE)
-    for case, record in zip(cases, records, strict=True):
+    for case, record in ran:
         if case.twin in by_name and case.name not in observed.unsettled:
             found = same.compare(case, by_name[case.twin], record, None)
             if found is not None:
