@@ -44,7 +44,7 @@ class Solver:
         self._deadline = time.monotonic() + total_s
         self.counterexample = ""
         self.gave_up = ""
-        self.queries = 0
+        self._answers: dict[tuple[int, ...], tuple[bool, list[Any]]] = {}
 
     def check_time(self) -> None:
         """Raises Refused when the total is spent."""
@@ -72,8 +72,18 @@ class Solver:
         given = list(given)
         if not given and m.is_false(goal):
             return False
+        # Terms are shared, so that the same question has the same numbers; the kept terms keep
+        # them from being given to others.
+        key = (goal.get_id(), *(g.get_id() for g in given))
+        if key in self._answers:
+            return self._answers[key][0]
+        answer = self._ask(goal, given)
+        self._answers[key] = (answer, [goal, *given])
+        return answer
+
+    def _ask(self, goal: Any, given: list[Any]) -> bool:
+        m = z3()
         self.check_time()
-        self.queries += 1
         left = min(self._query_s, max(0.05, self._deadline - time.monotonic()))
         solver = m.Solver()
         solver.set("timeout", int(left * 1000))
