@@ -50,10 +50,18 @@ class Comparison:
         self._frames: list[_Frame] = []
         self._paths = 0
         self.steps: dict[str, None] = {}
+        self._aliases: dict[str, tuple[Any, Any] | None] = {}
 
     def run(self, original: list[Entry], candidate: list[Entry]) -> None:
         """Returns where the traces are equivalent; raises Refused otherwise."""
         self._match(original, candidate, _State(self._facts))
+
+    def implies(self, original: Sequence[Any], candidate: Sequence[Any]) -> bool:
+        """Whether conditions on symbols of the original give those on the candidate's. Symbols
+        are taken as equal where they were on all paths."""
+        same = [pair for pair in self._aliases.values() if pair is not None]
+        goal = z3().substitute(z3().And(*candidate), *same)
+        return self._solver.holds(goal, [*self._facts, *original])
 
     # -- lists of entries -----------------------------------------------------------------------
 
@@ -213,6 +221,9 @@ class Comparison:
             for left, right in ((p.term, q.term), (p.base, q.base)):
                 if right is not None and _is_symbol(right):
                     known = same.setdefault(str(right), (right, left))
+                    first = self._aliases.setdefault(str(right), known)
+                    if first is not None and not first[1].eq(left):
+                        self._aliases[str(right)] = None
                     if not known[1].eq(left):
                         raise Refused("a result that stands for two")
         return _State(state.given, same)

@@ -39,6 +39,7 @@ class TritonExecutor(Executor):
         self.names = names
         self.kinds = kinds
         self.requirements: list[tuple[Any, Any]] = []
+        self.hazards: list[Any] = []
         self._required: set[str] = set()
         self._static: list[Any] = []
         self._extents: dict[str, tuple[Any, Any]] = {}
@@ -114,6 +115,12 @@ class TritonExecutor(Executor):
             self._required.add(text)
         self.requirements.append((m.And(*self._static) if self._static else None, condition))
         self.facts.append(m.Implies(m.And(*self.path), condition) if self.path else condition)
+
+    def needs(self, condition: Any) -> None:
+        """Without the condition the behaviour of the kernel is undefined."""
+        m = z3()
+        if not m.is_true(m.simplify(condition)):
+            self.hazards.append(m.Implies(m.And(*self.path), condition) if self.path else condition)
 
     def truth(self, value: Value, node: ast.expr) -> Any:
         if value.shape:

@@ -101,6 +101,7 @@ def binary(run: TritonExecutor, op: ast.operator, a: Value, b: Value, node: ast.
     term = integers.binary(op, kind, x, y)
     if term is None:
         return run.event(name, (a, b), node)
+    run.needs(integers.is_defined(op, kind, x, y))
     return Value(kind, term, shape)
 
 
@@ -113,16 +114,16 @@ def _common(
         kind, held = other.kind, other.term
         if kind in ("i1", *STATIC):
             # Beside a bool, a compile-time integer has the type that its value asks for.
-            if not all(_is_small(v) for v in (a, b) if v.kind != "i1"):
+            if not all(integers.is_small(v) for v in (a, b) if v.kind != "i1"):
                 return None
             if divides and kind == "i1":
                 raise run.error("a division of integers of different signedness")
             if kind == "i1":
                 held = integers.converted(held, "i1", "i32")
             else:
-                held = integers.narrowed(_number(other), "i32")
+                held = integers.narrowed(integers.number(other), "i32")
             kind = "i32"
-        term = _number(static)
+        term = integers.number(static)
         run.require(integers.fits(term, kind))
         term = integers.narrowed(term, kind)
         pair = (term, held) if static is a else (held, term)
@@ -134,30 +135,16 @@ def _common(
     return kind, x, y
 
 
-def _is_small(value: Value) -> bool:
-    """Whether this is a compile-time integer of known value that is an int32."""
-    m = z3()
-    if value.kind != "cint" or not m.is_bv_value(value.term):
-        return False
-    return -(2**31) <= int(value.term.as_signed_long()) < 2**31
-
-
 def _static(run: TritonExecutor, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
     m = z3()
     if a.kind == b.kind == "cbool" and isinstance(op, _BITWISE):
         join = {ast.BitAnd: m.And, ast.BitOr: m.Or, ast.BitXor: m.Xor}[type(op)]
         return Value("cbool", join(a.term, b.term))
-    x, y = (_number(v) for v in (a, b))
+    x, y = (integers.number(v) for v in (a, b))
     found = integers.static_binary(op, x, y)
     if found is None:
         return run.event(type(op).__name__, (a, b), node)
     return Value("cint", found)
-
-
-def _number(value: Value) -> Any:
-    if value.kind == "cbool":
-        return z3().If(value.term, integers.literal(1), integers.literal(0))
-    return value.term
 
 
 def _pointer(run: TritonExecutor, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
@@ -169,7 +156,7 @@ def _pointer(run: TritonExecutor, op: ast.operator, a: Value, b: Value, node: as
     if offset.kind not in _INTEGERS:
         return run.event(f"pointer {type(op).__name__}", (a, b), node)
     if offset.kind in STATIC:
-        term = _number(offset)
+        term = integers.number(offset)
         run.require(integers.fits(term, "i64"))
         distance = integers.narrowed(term, "i64")
         if isinstance(op, ast.Sub):
@@ -264,7 +251,7 @@ def _compare(run: TritonExecutor, op: ast.cmpop, a: Value, b: Value, node: ast.A
     if "odd" in kinds and isinstance(op, (ast.Lt, ast.LtE)) and any(k in RUNTIME for k in kinds):
         raise run.error("a comparison with no number")
     if all(k in STATIC for k in kinds):
-        x, y = (_number(v) for v in (a, b))
+        x, y = (integers.number(v) for v in (a, b))
         width = max(x.size(), y.size())
         term = integers.compare(op, "cint", integers.extend(x, width), integers.extend(y, width))
         return Value("cbool", term)
@@ -359,7 +346,7 @@ def _language(
             raise run.error("tl.arange of no compile-time integers")
         if any(b.kind not in STATIC for b in bounds):
             return None
-        return run.arange(*(_number(b) for b in bounds))
+        return run.arange(*(integers.number(b) for b in bounds))
     if named:
         return None
     match name, values:

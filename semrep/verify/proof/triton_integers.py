@@ -13,6 +13,7 @@ import ast
 from typing import Any
 
 from semrep.verify.proof.solver import z3
+from semrep.verify.proof.trace import Value
 
 RUNTIME = ("i1", "i32", "i64", "u64")
 STATIC = ("cint", "cbool")
@@ -24,6 +25,21 @@ WIDTH = {"i32": 32, "i64": 64, "u64": 64}
 def literal(value: int) -> Any:
     """A compile-time integer of the least width."""
     return z3().BitVecVal(value, max(value.bit_length() + 1, 2))
+
+
+def is_small(value: Value) -> bool:
+    """Whether this is a compile-time integer of known value that is an int32."""
+    m = z3()
+    if value.kind != "cint" or not m.is_bv_value(value.term):
+        return False
+    return -(2**31) <= int(value.term.as_signed_long()) < 2**31
+
+
+def number(value: Value) -> Any:
+    """A compile-time bool or int as an int."""
+    if value.kind == "cbool":
+        return z3().If(value.term, literal(1), literal(0))
+    return value.term
 
 
 def extend(term: Any, width: int) -> Any:
@@ -142,24 +158,31 @@ def binary(op: ast.operator, kind: str, x: Any, y: Any) -> Any | None:
             return x | y
         case ast.BitXor():
             return x ^ y
-        case ast.FloorDiv() | ast.Mod():
-            if signed:
-                found = x / y if isinstance(op, ast.FloorDiv) else m.SRem(x, y)
-                least = m.BitVecVal(1 << (x.size() - 1), x.size())
-                defined = m.And(y != 0, m.Not(m.And(x == least, y == -1)))
-            else:
-                found = m.UDiv(x, y) if isinstance(op, ast.FloorDiv) else m.URem(x, y)
-                defined = y != 0
-        case ast.LShift() | ast.RShift():
-            if isinstance(op, ast.LShift):
-                found = x << y
-            else:
-                found = x >> y if signed else m.LShR(x, y)
-            defined = m.ULT(y, x.size())
+        case ast.FloorDiv():
+            found = x / y if signed else m.UDiv(x, y)
+        case ast.Mod():
+            found = m.SRem(x, y) if signed else m.URem(x, y)
+        case ast.LShift():
+            found = x << y
+        case ast.RShift():
+            found = x >> y if signed else m.LShR(x, y)
         case _:
             return None
     unknown = m.Function(f"undefined:{type(op).__name__}:{kind}", x.sort(), x.sort(), x.sort())
-    return m.If(defined, found, unknown(x, y))
+    return m.If(is_defined(op, kind, x, y), found, unknown(x, y))
+
+
+def is_defined(op: ast.operator, kind: str, x: Any, y: Any) -> Any:
+    """Whether LLVM says what an operation gives."""
+    m = z3()
+    if isinstance(op, (ast.LShift, ast.RShift)):
+        return m.ULT(y, x.size())
+    if not isinstance(op, (ast.FloorDiv, ast.Mod)):
+        return m.BoolVal(True)
+    if kind == "u64":
+        return y != 0
+    least = m.BitVecVal(1 << (x.size() - 1), x.size())
+    return m.And(y != 0, m.Not(m.And(y == -1, x == least)))
 
 
 def compare(op: ast.cmpop, kind: str, x: Any, y: Any) -> Any | None:

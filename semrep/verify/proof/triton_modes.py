@@ -27,6 +27,7 @@ THEORY = (
 _STATIC = ("cint", "cbool", "other")
 _DYNAMIC = ("number", "ptr", "odd")
 _NUMBERS = ("i32", "i64", "u64", "one", "i1", "float")
+_PLAIN_ANNOTATIONS = frozenset({"int", "float", "tl.tensor", "torch.Tensor"})
 _MAX_CHOICES = 3000
 
 
@@ -96,6 +97,8 @@ class _Search:
 def _compare(one: TritonExecutor, two: TritonExecutor, solver: Solver) -> dict[str, None]:
     comparison = Comparison(solver, [*one.facts, *two.facts])
     comparison.run(one.trace, two.trace)
+    if two.hazards and not comparison.implies(one.hazards, two.hazards):
+        raise Refused("a division or shift that may be undefined", solver.counterexample)
     m = z3()
     for guarded in (True, False):
         valid = [
@@ -127,7 +130,8 @@ def _relevant(pair: Pair, names: tuple[Names, Names]) -> list[tuple[str, tuple[s
             continue
         if p.annotation is not None and names[0].path(p.annotation) == "triton.language.constexpr":
             static.append((p.arg, _STATIC))
-        else:
+        elif p.annotation is None or ast.unparse(p.annotation) in _PLAIN_ANNOTATIONS:
+            # Triton converts arguments to other annotated types: these stay unknown.
             dynamic.append((p.arg, _DYNAMIC))
     return static + dynamic
 
