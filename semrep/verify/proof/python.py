@@ -146,7 +146,7 @@ class PythonExecutor(Executor):
             given = tuple(self.evaluate(a, env) for a in call.args)
             element = self.fresh("int")
             if not all(v.kind in _NUMBERS for v in given):
-                made = self.event(f"range/{len(given)}", given, node)
+                made = self.event(f"range/{len(given)}", given, call)
                 facts = [element.term >= 0] if len(given) == 1 else []
                 return Loop("for range", (made,), element, node, facts)
             ints = [self.integer(v) for v in given]
@@ -162,7 +162,7 @@ class PythonExecutor(Executor):
                 facts.append((element.term - low) % abs(step.as_long()) == 0)
             header = tuple(Value("int", t) for t in (low, high, step))
             return Loop("for ints", header, element, node, facts)
-        made = self.event("iter", (self.evaluate(call, env),), node)
+        made = self.event("iter", (self.evaluate(call, env),), call)
         return Loop("for", (made,), self.fresh("obj"), node)
 
     def opaque_statement(self, node: ast.stmt, env: Environment) -> None:
