@@ -34,6 +34,7 @@ DIFFERENT, INCONCLUSIVE, CRASH = "different", "inconclusive", "crash"
 RIGHT, ESCAPED, KNOWN = "accepted, right", "accepted, wrong", "seen before"
 UNRUNNABLE, ELSEWHERE = "not runnable", "accepted, right for these types"
 _OTHERS = 14
+_OBSERVED = 2
 _CANDIDATES = 4
 _REWRITE_S = 40.0
 _CHECK_S = 30.0
@@ -96,7 +97,10 @@ class Bench:
             rng = random.Random(f"{self.seed} {name}")
             others = rng.sample(rest, min(_OTHERS, len(rest)))
             if family == "tensor":
-                for index in others:
+                # Observing types takes a run of the program: of few.
+                untyped = [i for i in others if not self.programs[i].subject.spec]
+                others = [i for i in others if i not in untyped[_OBSERVED:]]
+                for index in untyped[:_OBSERVED]:
                     self._observe(index)
             self.pairs[name] = [*own, *((name, i) for i in others)]
         return self.pairs[name]
@@ -119,7 +123,8 @@ class Bench:
         return self.true[name]
 
     def _rewrites(self, module: str, source: str, pairs: list[tuple[str, int]]) -> list[dict]:  # type: ignore[type-arg]
-        task = Task(module, source, pairs, [p.module for p in self.programs])
+        needed = frozenset(self.homes[spec.partition("{")[0]] for spec, _ in pairs)
+        task = Task(module, source, needed, pairs, [p.module for p in self.programs])
         found = call(rewrites, task, _REWRITE_S)
         return [{"broken": found.why}] if isinstance(found, Ended) else found
 

@@ -44,8 +44,8 @@ def run(
     seconds: float | None = None,
     keep: Path | None = None,
 ) -> Iterator[Record]:
-    """quick: a few mutants of two modules. seconds: for how long mutants are tried. keep: where
-    findings go, a line of JSON each."""
+    """quick: a few mutants of two modules. seconds: for how long mutants are tried. keep: what
+    findings are added to, a line of JSON each."""
     modules = "all"
     if quick:
         chosen = random.Random(seed).sample(_QUICK_MODULES, 2)
@@ -55,13 +55,11 @@ def run(
     rows: list[Row] = []
     with ThreadPoolExecutor(PROCESSES) as pool:
         shards = [
-            pool.submit(_shard, seed, shard, words, lambda row: _tell(row, rows, say))
+            pool.submit(_shard, seed, shard, words, lambda row: _tell(row, rows, say, keep))
             for shard in range(PROCESSES)
         ]
         for shard in shards:
             shard.result()
-    if keep is not None:
-        keep.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
     yield from records(rows)
 
 
@@ -78,9 +76,12 @@ def _shard(seed: int, shard: int, words: list[str], told: Callable[[Row], None])
         raise RuntimeError(f"a process that tries mutants ended with {process.returncode}")
 
 
-def _tell(row: Row, rows: list[Row], say: Callable[[str], None]) -> None:
+def _tell(row: Row, rows: list[Row], say: Callable[[str], None], keep: Path | None) -> None:
     before = len({r["mutant"] for r in rows})
     rows.append(row)
+    if keep is not None:
+        with keep.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
     if row["what"] == "accepted, wrong":
         say(f"ESCAPED {row['mutant']}\n  {row['subject']}: {row['why']}")
     made = before + (row["mutant"] not in {r["mutant"] for r in rows[:-1]})
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a few mutants of two modules")
     parser.add_argument("--seed", type=int, default=0, help="decides every mutant (default 0)")
     parser.add_argument("--seconds", type=float, help="try mutants for so long")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="write each finding there")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="add each finding there")
     given = parser.parse_args(arguments)
     found = list(run(given.quick, given.seed, _say, given.seconds, given.keep))
     print(table(found))

@@ -5,6 +5,7 @@ Nothing is written: a finder that comes first gives the mutated text for the mod
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.util
 import sys
@@ -15,10 +16,17 @@ from types import ModuleType
 from typing import Any
 
 from bench.trust.pass_corpus import Subject
-from bench.trust.pass_mutants import path_of
+from bench.trust.pass_mutants import SHARED, path_of
+from semrep.ir.effects import facts
 from semrep.ir.module import Module
 from semrep.ir.signature import Signature
+from semrep.ir.unit import FUNCTION
+from semrep.ir.values import value_graph
+from semrep.passes import registry
+from semrep.passes.manager import PassManager, step
+from semrep.passes.pipeline import Pipeline
 
+_SHARED = frozenset(f"semrep.passes.{name}" for name in SHARED)
 _MOST_SITES = 12
 _MOST_STEPS = 30
 
@@ -38,21 +46,28 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install(module: str, source: str) -> None:
-    """From here on, in this process, the passes are those with the module so replaced."""
-    for name in [n for n in sys.modules if n == "semrep.passes" or n.startswith("semrep.passes.")]:
-        if name not in ("semrep.passes", "semrep.passes.contract"):
-            del sys.modules[name]
+    """From here on, in this process, no pass is known, and the module is so replaced."""
+    for name in [n for n in sys.modules if _is_mutable(n)]:
+        del sys.modules[name]
+    registry._passes.clear()
+    registry.load.cache_clear()
     if source:
         sys.meta_path.insert(0, _Finder(module, source))
 
 
+def _is_mutable(name: str) -> bool:
+    return name in _SHARED or (name.startswith("semrep.passes.") and name.count(".") > 2)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """module, source: what is replaced, and by what; "" for nothing. pairs: passes to run, as in
-    a pipeline, each with the number of a program among `modules`."""
+    """module, source: what is replaced, and by what; "" for nothing. homes: modules of the passes
+    that are run. pairs: these passes, as in a pipeline, each with the number of a program among
+    `modules`."""
 
     module: str
     source: str
+    homes: frozenset[str]
     pairs: Sequence[tuple[str, int]]
     modules: Sequence[Module]
 
@@ -76,15 +91,19 @@ def prepared(subject: Subject, signature: Signature | None = None) -> Prepared |
     if module.diagnostics:
         return None
     for placed in module.units:
-        placed.unit.root  # noqa: B018
+        unit = placed.unit
+        unit.root  # noqa: B018
+        if unit.kind == FUNCTION:
+            # Analyses are kept with the unit, and so found by every child.
+            facts(module, unit, unit.root)
+            if module.signature is not None:
+                value_graph(module, unit)
     return Prepared(subject, module)
 
 
 def homes(_: object = None) -> dict[str, str]:
     """Pass name → the module that registers it."""
     install("", "")
-    from semrep.passes import registry
-
     found: dict[str, str] = {}
     original = registry._add
 
@@ -110,9 +129,9 @@ def rewrites(task: Task) -> list[dict[str, Any]]:
     that fails on a program makes nothing of it. Errors at import are told as one row."""
     install(task.module, task.source)
     try:
-        from semrep.passes import registry
-
-        registry.load()
+        for home in sorted(task.homes):
+            importlib.import_module(home)
+        registry.load = lambda: None  # type: ignore[assignment]
     except Exception as error:
         return [{"broken": f"{type(error).__name__}: {error}"[:200]}]
     found: list[dict[str, Any]] = []
@@ -122,9 +141,6 @@ def rewrites(task: Task) -> list[dict[str, Any]]:
 
 
 def _of_pair(spec: str, index: int, module: Module) -> list[dict[str, Any]]:
-    from semrep.passes.manager import PassManager, step
-    from semrep.passes.pipeline import Pipeline
-
     rows: list[dict[str, Any]] = []
 
     def add(text: bytes, contract: Any) -> None:

@@ -20,7 +20,7 @@ from semrep.passes import contract
 
 _FOLDER = Path(contract.__file__).parent
 _PACKAGE = "semrep.passes"
-_SHARED = ("rule", "rule_guards", "rule_rewrite")
+SHARED = ("rule", "rule_guards", "rule_rewrite")
 _OWN_SHARE = 0.7
 _GENERIC_TRIES = 12
 
@@ -43,7 +43,7 @@ class Mutant:
 
 def modules() -> tuple[str, ...]:
     """Modules that are mutated: the families, and what rules are made of."""
-    found = [f"{_PACKAGE}.{name}" for name in _SHARED]
+    found = [f"{_PACKAGE}.{name}" for name in SHARED]
     for path in sorted(_FOLDER.glob("*/*.py")):
         if path.stem != "__init__":
             found.append(f"{_PACKAGE}.{path.parent.name}.{path.stem}")
