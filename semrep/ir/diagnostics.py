@@ -20,6 +20,7 @@ _PERHAPS_STATEMENTS = tuple(
     re.compile(word + rb"\b(?:[ \t]*\([ \t]*yield\b|(?![ \t]*[(=.:,)]))")
     for word in (b"print", b"exec")
 )
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _MOST_SYNTAX_ERRORS = 20
 
 
@@ -57,6 +58,11 @@ def check(source: bytes, language: str, tree: tree_sitter.Tree) -> Iterator[Diag
         yield Diagnostic("null-byte", message, Span(at, at + 1), True)
         return
     yield from _check_encoding(source)
+    if language == "python" and (lone := _LONE_RETURN.search(source)) is not None:
+        # The grammar would read `x = a\r(b)` as a call.
+        message = "a carriage return alone ends this line for Python, but not for the grammar"
+        yield Diagnostic("lone-carriage-return", message, Span(*lone.span()), True)
+        return
     if not tree.root_node.has_error and language != "python":
         return
     yield from _check_syntax(source, tree, language)

@@ -112,6 +112,21 @@ def test_modules_pickle_and_compare_by_text() -> None:
 @pytest.mark.parametrize(
     "source",
     [
+        b"def g(a):\r    return a\r@it\rdef f(p):\r    return g(p)\r",  # @ is no product here
+        b"x = a\r(b)\r",
+        b"def g(a):\n    y = a\r    -a\n    return y\n",
+    ],
+)
+def test_what_python_alone_takes_for_a_line_end_is_left_alone(source: bytes) -> None:
+    module = Module.from_text(source)
+    assert [d.code for d in module.diagnostics] == ["lone-carriage-return"]
+    assert not module.is_rewritable
+    assert Module.from_text(source.replace(b"\r", b"\r\n")).is_rewritable
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
         b"",
         b"\n",
         b"x = 1",
