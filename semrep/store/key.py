@@ -18,7 +18,7 @@ from typing import Any
 
 from semrep.runtime.sandbox import landlock
 
-_TOOLS = ("torch", "triton", "jax", "jaxlib", "numpy")
+_TOOLS = ("torch", "triton", "jax", "jaxlib", "numpy", "z3-solver")
 # Variables that change what array code computes, or whether it runs.
 _FLAGS = (
     *("TRITON_", "TORCH", "PYTORCH_", "JAX_", "XLA_", "CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_"),

@@ -29,13 +29,14 @@ from semrep.verify.conditions import under
 from semrep.verify.inputs import commonest_float, derived, set_state
 
 # What learning may take, in seconds; the calls of slow originals are rationed by it.
-SECONDS: Mapping[Effort, float] = {"quick": 2.0, "full": 10.0, "paranoid": 30.0}
+SECONDS: Mapping[Effort, float] = {"quick": 4.0, "full": 15.0, "paranoid": 40.0}
 # A variant that takes longer than this is left out: a busy machine must not decide.
 SLOWEST_S = 1.0
 _PRIMES = (7, 13, 5, 11, 17, 3, 19)
 _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_217}
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
 _MOST_SIZES: Mapping[Effort, int] = {"quick": 14, "full": 48, "paranoid": 96}
+_FIRST_SIZES = 8
 _MOST_REJECTED = 2
 _MOST_CONFIGURATIONS = 8
 _DTYPES = {
@@ -90,11 +91,16 @@ class Learner:
         groups: list[Group] = []
         if self.leaves and self._returns(self._case("normal")):
             groups = self._groups()
-            self._sizes(groups)
+            # Should the time run out, every kind of variant has had its turn.
+            sizes = self._sizes(groups)
+            for _ in zip(range(_FIRST_SIZES), sizes, strict=False):
+                pass
             self._layouts()
             self._dtypes()
             self._ranks(groups)
             self._aliases()
+            for _ in sizes:
+                pass
         return {
             "accepted": [plain(case) for case in self.accepted],
             "rejected": [plain(case) for case in self._told_rejections()],
@@ -195,7 +201,8 @@ class Learner:
                 return [*self._parts(size, part), *self._parts(size, rest)]
         return [axes]
 
-    def _sizes(self, groups: Sequence[Group]) -> None:
+    def _sizes(self, groups: Sequence[Group]) -> Iterator[None]:
+        """Tries other sizes, the most telling first; rests after each."""
         tried: set[Shapes] = set()
 
         def attempt(name: str, change: Mapping[Axis, int]) -> None:
@@ -207,16 +214,25 @@ class Learner:
         primes = itertools.cycle(_PRIMES)
         together = {axis: n for (_, axes), n in zip(groups, primes, strict=False) for axis in axes}
         attempt("primes", together)
+        yield
+        attempt("ones", {axis: 1 for _, axes in groups for axis in axes})
+        yield
+        for kept in groups if len(groups) > 2 else ():
+            others = [axes for size, axes in groups if axes is not kept[1]]
+            attempt(f"{kept[0]} alone", {axis: 1 for axes in others for axis in axes})
+            yield
         for size in dict.fromkeys(size for size, _ in groups):
             parts = [axes for one, axes in groups if one == size]
             if len(parts) > 1:
                 # Code may still take equal sizes for one.
                 attempt(f"every {size} → {size + 1}", dict.fromkeys(sum(parts, ()), size + 1))
+                yield
         for sizes in _interesting_sizes(groups, self.boundaries, self.effort):
-            if len(self.accepted) >= _MOST_SIZES[self.effort]:
-                return
             for (old, axes), new in sizes:
+                if sum(case.varies_size for case in self.accepted) >= _MOST_SIZES[self.effort]:
+                    return
                 attempt(f"{old} → {new}", dict.fromkeys(axes, new))
+                yield
 
     def _limit(self) -> int:
         own = sum(int(np.prod(leaf.shape)) for leaf in self.leaves)

@@ -105,6 +105,7 @@ class Equivalent(_NotABool):
     def __str__(self) -> str:
         error = "bitwise" if self.max_error_ratio == 0 else f"{self.max_error_ratio:.2g} of bound"
         lifted = f", without {', '.join(self.lifted)}" if self.lifted else ""
+        lifted += f"; proved in {self.theory}" if self.theory else ""
         lifted += f"; rejects {', '.join(self.narrower)}" if self.narrower else ""
         return f"equivalent on {self.cases} cases ({self.grade}, {error}{lifted})"
 

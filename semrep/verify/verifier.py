@@ -27,11 +27,13 @@ from semrep.verify.observation import without_parameters
 from semrep.verify.observe import read_signature
 from semrep.verify.oracle import Comparison, Record, needs_reference
 from semrep.verify.original import Observed, Original, Untrustworthy, boundaries_of
+from semrep.verify.proof import Proof, is_available, prove
 from semrep.verify.relaxation import Relaxation
 from semrep.verify.verdict import Different, Equivalent, Grade, Inconclusive, Verdict
 
 # An original that is this far from float64 makes for a loose budget.
 _LOOSE = 1e3
+_PROOF_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,23 @@ class Verifier:
                 return Different(str(found), found, case)
         return Ran(done.value["executed"], list(zip(cases, records, strict=True)))
 
+    def _proved(self, candidate: bytes, verdict: Verdict) -> Verdict:
+        """The verdict with the grade "proved" where a proof stands beside the runs. What was run
+        and differed stays different; what never ran and is proved is equivalent."""
+        undecided = isinstance(verdict, Inconclusive) and bool(verdict.unexecuted)
+        same_entry = self.candidate_harness.entry == self.harness.entry
+        if not same_entry or not (undecided or isinstance(verdict, Equivalent)):
+            return verdict
+        if candidate == self.source or not is_available():
+            return verdict
+        found = prove(self.source, candidate, total_s=_PROOF_S)
+        if not isinstance(found, Proof):
+            return verdict
+        if isinstance(verdict, Equivalent):
+            return replace(verdict, grade="proved", theory=found.theory)
+        note = "not executed by any case, and proved"
+        return Equivalent(0, (self.seed,), "proved", "bitwise", notes=(note,), theory=found.theory)
+
     def _sanitized(
         self, candidate: bytes, tool: Tool, tried: Sequence[Case]
     ) -> Different | Inconclusive | None:
@@ -298,7 +317,8 @@ class Verifier:
                 observed += [around] if around else []
         except Untrustworthy as error:
             return error.verdict
-        return self._judge(candidate, contract, observed, (self.seed, seed))
+        verdict = self._judge(candidate, contract, observed, (self.seed, seed))
+        return verdict if screening else self._proved(candidate, verdict)
 
     def _judge(
         self,
