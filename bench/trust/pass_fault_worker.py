@@ -34,8 +34,9 @@ DIFFERENT, INCONCLUSIVE, CRASH = "different", "inconclusive", "crash"
 RIGHT, ESCAPED, KNOWN = "accepted, right", "accepted, wrong", "seen before"
 UNRUNNABLE, ELSEWHERE = "not runnable", "accepted, right for these types"
 _OTHERS = 14
-_OBSERVED = 2
+_OBSERVED = 4
 _CANDIDATES = 4
+_CANDIDATE_KERNELS = 2
 _REWRITE_S = 40.0
 _CHECK_S = 30.0
 _KINDS = {"tensor": (TENSOR,), "triton": (TRITON,)}
@@ -95,13 +96,14 @@ class Bench:
                 and (p.subject.kind in kinds or (plain and not p.subject.spec))
             ]
             rng = random.Random(f"{self.seed} {name}")
-            others = rng.sample(rest, min(_OTHERS, len(rest)))
             if family == "tensor":
-                # Observing types takes a run of the program: of few.
-                untyped = [i for i in others if not self.programs[i].subject.spec]
-                others = [i for i in others if i not in untyped[_OBSERVED:]]
-                for index in untyped[:_OBSERVED]:
+                # Observing types takes a run of the program: of few, and always the same.
+                untyped = [i for i in rest if not self.programs[i].subject.spec]
+                for index in untyped[:: len(untyped) // _OBSERVED + 1]:
                     self._observe(index)
+                    own.append((name, index))
+                rest = [i for i in rest if self.programs[i].subject.spec]
+            others = rng.sample(rest, min(_OTHERS, len(rest)))
             self.pairs[name] = [*own, *((name, i) for i in others)]
         return self.pairs[name]
 
@@ -130,6 +132,7 @@ class Bench:
 
     def findings(self, mutant: Mutant) -> Iterator[Finding]:
         shown = str(mutant)
+        started = time.monotonic()
         names = [n for n, home in self.homes.items() if home in importers(mutant.module)]
         rng = random.Random(f"{self.seed} {mutant.module} {mutant.source}")
         if len(names) > 6:
@@ -143,7 +146,7 @@ class Bench:
         new = {(r["subject"], r["text"]): r for r in rows}
         fresh = [r for key, r in new.items() if key not in true]
         if not fresh:
-            yield Finding(shown, NOTHING)
+            yield Finding(shown, NOTHING, seconds=time.monotonic() - started)
             return
         tried = 0
         for row in rng.sample(fresh, len(fresh)):
@@ -152,7 +155,7 @@ class Bench:
             if key in self.seen:
                 yield Finding(shown, KNOWN, program.name, row["spec"])
                 continue
-            if tried == _CANDIDATES:
+            if tried >= (_CANDIDATE_KERNELS if program.kind == TRITON else _CANDIDATES):
                 return
             self.seen.add(key)
             found = self._judged(shown, program, row)

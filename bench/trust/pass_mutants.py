@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import parso
-from cosmic_ray.ast import ast_nodes
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator, operator_names
 
 from bench.trust.pass_operators import OPERATORS
 from bench.trust.source_text import SourceText
@@ -21,8 +17,7 @@ from semrep.passes import contract
 _FOLDER = Path(contract.__file__).parent
 _PACKAGE = "semrep.passes"
 SHARED = ("rule", "rule_guards", "rule_rewrite")
-_OWN_SHARE = 0.7
-_GENERIC_TRIES = 12
+_OWN_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,8 @@ def mutants(seed: int, only: Sequence[str] | None = None) -> Iterator[Mutant]:
         turn = list(only or modules())
         rng.shuffle(turn)
         for module in turn:
-            made = _own(module, rng) if rng.random() < _OWN_SHARE else _generic(module, rng)
+            is_own = rng.random() < _OWN_SHARE or not has_generic()
+            made = _own(module, rng) if is_own else _generic(module, rng)
             if made is None or (module, made.source) in seen:
                 barren += 1
                 continue
@@ -137,27 +133,15 @@ def _is_formatted(node: ast.AST, text: SourceText) -> bool:
 
 def _generic(module: str, rng: random.Random) -> Mutant | None:
     """A mutant by one of cosmic-ray's operators."""
-    names = _generic_names()
-    for _ in range(_GENERIC_TRIES):
-        name = rng.choice(names)
-        operator = get_operator(name)()
-        count = sum(len(list(operator.mutation_positions(n))) for n in _nodes(module))
-        if count:
-            changed = mutate_code(text_of(module), operator, rng.randrange(count))
-            if changed is not None:
-                return _mutant(module, f"cosmic-ray {name}", changed)
-    return None
+    from bench.trust import generic_operators
+
+    made = generic_operators.mutated(text_of(module), rng)
+    return None if made is None else _mutant(module, f"cosmic-ray {made[0]}", made[1])
 
 
-@cache
-def _generic_names() -> tuple[str, ...]:
-    """cosmic-ray's operators that need no arguments."""
-    return tuple(n for n in sorted(operator_names()) if not get_operator(n).arguments())
-
-
-@cache
-def _nodes(module: str) -> tuple[parso.tree.NodeOrLeaf, ...]:
-    return tuple(ast_nodes(parso.parse(text_of(module))))
+def has_generic() -> bool:
+    """Whether cosmic-ray is installed; without it, only the faults of pass_operators are made."""
+    return importlib.util.find_spec("cosmic_ray") is not None
 
 
 def _mutant(module: str, name: str, changed: str, line: int = 0) -> Mutant | None:
