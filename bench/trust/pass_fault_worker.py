@@ -21,7 +21,7 @@ os.environ.setdefault("TRITON_INTERPRET", "1")
 from bench.trust.executor import Executor
 from bench.trust.forked import Ended, call
 from bench.trust.pass_corpus import PYTHON, TENSOR, TRITON, Subject, subjects
-from bench.trust.pass_install import Prepared, Task, homes, prepared, rewrites
+from bench.trust.pass_install import Prepared, Task, executed, homes, prepared, rewrites
 from bench.trust.pass_mutants import Mutant, importers, mutants
 from bench.trust.pass_oracle import judge
 from semrep.ir.signature import Signature
@@ -34,6 +34,7 @@ DIFFERENT, INCONCLUSIVE, CRASH = "different", "inconclusive", "crash"
 RIGHT, ESCAPED, KNOWN = "accepted, right", "accepted, wrong", "seen before"
 UNRUNNABLE, ELSEWHERE = "not runnable", "accepted, right for these types"
 _OTHERS = 14
+_PASSES = 6
 _OBSERVED = 4
 _CANDIDATES = 4
 _CANDIDATE_KERNELS = 2
@@ -73,6 +74,7 @@ class Bench:
         self.true: dict[str, set[tuple[int, str]]] = {}
         self.verifiers: dict[int, tuple[Verifier, str | None] | None] = {}
         self.seen: set[tuple[int, str]] = set()
+        self.lines: dict[str, frozenset[int]] = {}
         self.executor = Executor()
 
     def close(self) -> None:
@@ -124,19 +126,34 @@ class Bench:
             self.true[name] = {(r["subject"], r["text"]) for r in rows if "text" in r}
         return self.true[name]
 
+    def executed(self, module: str) -> frozenset[int]:
+        """Lines of a module that its passes run on these programs."""
+        if module not in self.lines:
+            pairs = [pair for name in self._reached(module) for pair in self.pairs_of(name)]
+            found = call(executed, self._task(module, "", pairs), 2 * _REWRITE_S)
+            self.lines[module] = frozenset(() if isinstance(found, Ended) else found)
+        return self.lines[module]
+
+    def _reached(self, module: str) -> list[str]:
+        """Passes that a fault in a module may change, or some of them where they are many."""
+        names = sorted(n for n, home in self.homes.items() if home in importers(module))
+        rng = random.Random(f"{self.seed} {module}")
+        return rng.sample(names, _PASSES) if len(names) > _PASSES else names
+
     def _rewrites(self, module: str, source: str, pairs: list[tuple[str, int]]) -> list[dict]:  # type: ignore[type-arg]
-        needed = frozenset(self.homes[spec.partition("{")[0]] for spec, _ in pairs)
-        task = Task(module, source, needed, pairs, [p.module for p in self.programs])
+        task = self._task(module, source, pairs)
         found = call(rewrites, task, _REWRITE_S)
         return [{"broken": found.why}] if isinstance(found, Ended) else found
+
+    def _task(self, module: str, source: str, pairs: list[tuple[str, int]]) -> Task:
+        needed = frozenset(self.homes[spec.partition("{")[0]] for spec, _ in pairs)
+        return Task(module, source, needed, pairs, [p.module for p in self.programs])
 
     def findings(self, mutant: Mutant) -> Iterator[Finding]:
         shown = str(mutant)
         started = time.monotonic()
-        names = [n for n, home in self.homes.items() if home in importers(mutant.module)]
+        names = self._reached(mutant.module)
         rng = random.Random(f"{self.seed} {mutant.module} {mutant.source}")
-        if len(names) > 6:
-            names = rng.sample(sorted(names), 6)
         true = set().union(*(self.truth(n) for n in names)) if names else set()
         pairs = [pair for n in names for pair in self.pairs_of(n)]
         rows = self._rewrites(mutant.module, mutant.source, pairs)
@@ -230,7 +247,7 @@ def main(arguments: list[str]) -> None:
     only = None if arguments[5] == "all" else tuple(arguments[5].split(","))
     bench = Bench(seed, only)
     try:
-        for number, mutant in enumerate(mutants(seed, only)):
+        for number, mutant in enumerate(mutants(seed, only, bench.executed)):
             if number == count or time.monotonic() > deadline:
                 break
             if number % shards == shard:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from bench.trust.pass_corpus import Subject
@@ -138,6 +138,26 @@ def rewrites(task: Task) -> list[dict[str, Any]]:
     for spec, index in task.pairs:
         found += _of_pair(spec, index, task.modules[index])
     return found
+
+
+def executed(task: Task) -> list[int]:
+    """Lines of the task's module that run when its passes do their work."""
+    wanted = str(path_of(task.module))
+    lines: set[int] = set()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if frame.f_code.co_filename != wanted:
+            return None
+        if event == "line":
+            lines.add(frame.f_lineno)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        rewrites(task)
+    finally:
+        sys.settrace(None)
+    return sorted(lines)
 
 
 def _of_pair(spec: str, index: int, module: Module) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,9 +77,14 @@ def _imports(module: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def mutants(seed: int, only: Sequence[str] | None = None) -> Iterator[Mutant]:
+def mutants(
+    seed: int,
+    only: Sequence[str] | None = None,
+    executed: Callable[[str], Collection[int]] | None = None,
+) -> Iterator[Mutant]:
     """Each one once, until hardly any is new: module after module, the order being drawn anew
-    each turn. only: the modules to mutate."""
+    each turn. only: the modules to mutate. executed: lines of a module that are worth mutating;
+    None means all."""
     rng = random.Random(f"mutants {seed}")
     seen: set[tuple[str, str]] = set()
     barren = 0
@@ -93,6 +98,8 @@ def mutants(seed: int, only: Sequence[str] | None = None) -> Iterator[Mutant]:
                 barren += 1
                 continue
             barren = 0
+            if executed is not None and made.line not in executed(module):
+                continue
             seen.add((module, made.source))
             yield made
 

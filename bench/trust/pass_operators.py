@@ -17,6 +17,9 @@ _OTHER = {
     "==": "!=", "!=": "==", "and": "or", "or": "and", "is": "is not", "in": "not in", "**": "*",
 }  # fmt: skip
 
+# What fails at once where its arguments change places, or only says something else.
+_NAMED_ALIKE = ("isinstance", "refuse", "Refusal", "refusal", "getattr", "hasattr", "frozenset")
+
 
 def _operator(name: str) -> Callable[[Operator], Operator]:
     def add(function: Operator) -> Operator:
@@ -131,7 +134,7 @@ def _(node: ast.AST, text: SourceText) -> Iterator[list[Edit]]:
                     new = raw[: one.start()] + other[0] + raw[one.end() : other.start()]
                     yield _put(text, node, new + one[0] + raw[other.end() :])
     pair: list[ast.expr] = []
-    if isinstance(node, ast.Call):
+    if isinstance(node, ast.Call) and text.raw(node.func) not in _NAMED_ALIKE:
         pair = node.args
     elif isinstance(node, (ast.List, ast.Tuple)) and isinstance(node.ctx, ast.Load):
         pair = node.elts
