@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from semrep.passes.contract import Contract
 from semrep.runtime.worker import Done
@@ -20,9 +19,7 @@ from semrep.verify.oracle import Comparison, needs_reference
 from semrep.verify.original import Observed
 from semrep.verify.relaxation import Relaxation
 from semrep.verify.verdict import Counterexample, Different
-
-if TYPE_CHECKING:
-    from semrep.verify.verifier import Verifier
+from semrep.verify.verifier import Verifier
 
 SECONDS = 30.0
 _MOST_BATCHES = 24

@@ -14,6 +14,7 @@ from semrep.runtime.discovery import entry_like
 from semrep.runtime.sanitizer import Tool
 from semrep.verify.callables import as_source, harness_of
 from semrep.verify.cases import Effort
+from semrep.verify.minimise import minimised
 from semrep.verify.verdict import Different, Verdict
 from semrep.verify.verifier import Verifier
 
@@ -131,7 +132,7 @@ def verify(
                     continue
                 if progress is not None:
                     progress("looking for a smaller counterexample")
-                verdict = verifier.explain(pair.candidate, verdict, promised)
+                verdict = minimised(verifier, pair.candidate, verdict, promised)
             return verdict
 
 

@@ -22,7 +22,6 @@ from semrep.runtime.worker import Done, Failed
 from semrep.verify.callables import is_generated
 from semrep.verify.cases import Case, Domain, Effort
 from semrep.verify.coverage import unexecuted_edits
-from semrep.verify.minimise import minimised
 from semrep.verify.observation import without_parameters
 from semrep.verify.observe import read_signature
 from semrep.verify.oracle import Comparison, Record, needs_reference
@@ -169,11 +168,6 @@ class Verifier:
         text = b"|".join((str(self.seed).encode(), self.source, candidate, b"confirm"))
         fresh = int.from_bytes(hashlib.blake2b(text, digest_size=6).digest())
         return self._verdict(candidate, contract, fresh, screening=False)
-
-    def explain(self, candidate: bytes, verdict: Different, contract: Contract) -> Different:
-        """The verdict with the smallest counterexample that can be found in a few seconds, and
-        a script that shows it."""
-        return minimised(self, candidate, verdict, contract)
 
     def measure(
         self, candidate: bytes, budget_s: float = 2.0, *, threads: int | None = None
