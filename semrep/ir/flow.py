@@ -58,6 +58,8 @@ class Flow:
         self.scopes: ScopeTree = scopes(unit)
         self.points: list[Point] = []
         self._point_of: dict[int, Point] = {}
+        self._found_at: dict[int, Point] = {}
+        self._masks: dict[int, int] = {}
         self._aliases: tuple[Binding, ...] = ()
         self.entry = self._new(None, ())
         self.exit = self._new(None, ())
@@ -79,13 +81,19 @@ class Flow:
 
     def point_of(self, node: Node) -> Point | None:
         """The point at which a statement, or the expression inside it, is evaluated."""
+        passed: list[Node] = []
+        found: Point | None = None
         current: Node | None = node
         while current is not None and current is not self.function.parent:
-            found = self._point_of.get(id(current))
+            found = self._point_of.get(id(current)) or self._found_at.get(id(current))
             if found is not None:
-                return found
+                break
+            passed.append(current)
             current = current.parent
-        return None
+        if found is not None:
+            # A long chain of operators is deep: it must not be climbed for each of its parts.
+            self._found_at.update((id(n), found) for n in passed)
+        return found
 
     def reaching(self, load: Node) -> frozenset[Definition]:
         """The stores (identifier nodes) whose value a load may see, and UNBOUND where it may
@@ -243,15 +251,30 @@ class Flow:
         return numbers
 
     def _mask(self, binding: Binding) -> int:
-        mask = 0
-        for d in self._bindings[binding]:
-            mask |= 1 << self._numbers[id(binding), id(d)]
+        mask = self._masks.get(id(binding), 0)
+        if not mask:
+            for d in self._bindings[binding]:
+                mask |= 1 << self._numbers[id(binding), id(d)]
+            self._masks[id(binding)] = mask
         return mask
 
+    @cached_property
+    def _numbered(self) -> dict[int, Definition]:
+        """The definition that a bit stands for."""
+        return {
+            self._numbers[id(binding), id(definition)]: definition
+            for binding, definitions in self._bindings.items()
+            for definition in definitions
+        }
+
     def _definitions_of(self, bits: int, binding: Binding) -> frozenset[Definition]:
-        return frozenset(
-            d for d in self._bindings[binding] if bits >> self._numbers[id(binding), id(d)] & 1
-        )
+        bits &= self._mask(binding)
+        found: list[Definition] = []
+        while bits:
+            lowest = bits & -bits
+            found.append(self._numbered[lowest.bit_length() - 1])
+            bits ^= lowest
+        return frozenset(found)
 
     @cached_property
     def _reach_in(self) -> list[int]:

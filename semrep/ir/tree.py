@@ -93,7 +93,7 @@ class Node:
 
     @property
     def has_comment(self) -> bool:
-        return any(n.kind == "comment" for n in self.walk())
+        return b"#" in self.bytes and any(n.kind == "comment" for n in self.walk())
 
     def walk(self) -> Iterator[Node]:
         """The node and everything below it, in source order."""
