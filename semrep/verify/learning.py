@@ -35,7 +35,7 @@ SLOWEST_S = 1.0
 _PRIMES = (7, 13, 5, 11, 17, 3, 19)
 _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_217}
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
-_MOST_SIZES: Mapping[Effort, int] = {"quick": 14, "full": 48, "paranoid": 96}
+_MOST_SIZES: Mapping[Effort, int] = {"quick": 20, "full": 48, "paranoid": 96}
 _FIRST_SIZES = 8
 _MOST_REJECTED = 2
 _MOST_CONFIGURATIONS = 8
@@ -330,8 +330,8 @@ def _interesting_sizes(
     """Rounds of (group, new size), the most telling first: every dimension gets each round."""
     yield [(group, 1) for group in groups]
     yield [(group, group[0] - 1 if group[0] > 2 else group[0] + 1) for group in groups]
-    yield [(group, group[0] + 1) for group in groups]
     yield [(group, 0) for group in groups]
+    yield [(group, group[0] + 1) for group in groups]
     near = sorted({b for b in boundaries if 2 <= b <= 8192})
     for edge in near[-6:] if effort == "quick" else near[-24:]:
         yield [(group, edge + 1) for group in groups]
