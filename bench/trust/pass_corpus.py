@@ -55,7 +55,7 @@ class Subject:
 
 
 def subjects(
-    seed: int, only: Collection[str] | None = None, random_programs: int = 24
+    seed: int, only: Collection[str] | None = None, random_programs: int = 60
 ) -> list[Subject]:
     """only: names of passes whose cases are wanted, and nothing else; None is everything."""
     if only is not None:

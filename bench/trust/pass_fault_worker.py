@@ -33,7 +33,7 @@ NOTHING, BROKEN, UNPARSABLE = "changes nothing", "broken", "unparsable"
 DIFFERENT, INCONCLUSIVE, CRASH = "different", "inconclusive", "crash"
 RIGHT, ESCAPED, KNOWN = "accepted, right", "accepted, wrong", "seen before"
 UNRUNNABLE, ELSEWHERE = "not runnable", "accepted, right for these types"
-_OTHERS = 14
+_OTHERS = 40
 _PASSES = 6
 _OBSERVED = 4
 _CANDIDATES = 4
@@ -51,6 +51,7 @@ class Finding:
     mutant: str
     what: str
     subject: str = ""
+    kind: str = ""
     spec: str = ""
     contract: str = ""
     why: str = ""
@@ -170,7 +171,7 @@ class Bench:
             key = row["subject"], row["text"]
             program = self.programs[row["subject"]].subject
             if key in self.seen:
-                yield Finding(shown, KNOWN, program.name, row["spec"])
+                yield Finding(shown, KNOWN, program.name, program.kind, row["spec"])
                 continue
             if tried >= (_CANDIDATE_KERNELS if program.kind == TRITON else _CANDIDATES):
                 return
@@ -189,7 +190,7 @@ class Bench:
             spent = time.monotonic() - started
             kept = what in (ESCAPED, RIGHT, ELSEWHERE, CRASH)
             return Finding(
-                shown, what, program.name, row["spec"], str(contract), why[:500],
+                shown, what, program.name, program.kind, row["spec"], str(contract), why[:500],
                 program.source if kept else "", row["text"] if kept else "", spent,
             )  # fmt: skip
 

@@ -97,7 +97,10 @@ def records(rows: Sequence[Row]) -> Iterator[Record]:
     effective = {r["mutant"] for r in rows if r["what"] not in ("changes nothing", "broken")}
     judged = [r for r in rows if r["subject"] and r["what"] not in ("seen before", "not runnable")]
     escaped = [r for r in judged if r["what"] == "accepted, wrong"]
+    kinds = Counter(r["kind"] for r in escaped)
     note = "; ".join(f"{r['mutant']} on {r['subject']}: {r['why']}" for r in escaped[:20])
+    if escaped:
+        note = f"{', '.join(f'{n} {k}' for k, n in kinds.most_common())} programs; {note}"
     yield Record(
         SUITE, "pass_faults_escaped", len(escaped), "rewrites", len(judged), note=note or "none"
     )  # fmt: skip
