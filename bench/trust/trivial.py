@@ -11,6 +11,9 @@ apart. KernelBench's own check runs beside, on inputs drawn as the problem draws
 from __future__ import annotations
 
 import argparse
+import json
+import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -153,20 +156,27 @@ def problems(root: Path) -> list[Path]:
 
 
 def run(
-    quick: bool, seed: int, say: Callable[[str], None], root: str | None = None
+    quick: bool,
+    seed: int,
+    say: Callable[[str], None],
+    root: str | None = None,
+    seconds: float | None = None,
 ) -> Iterator[Record]:
-    """Records of all problems below root (or KERNELBENCH_ROOT); of six with quick."""
-    import random
+    """Records of all problems below root (or KERNELBENCH_ROOT); of six with quick; in a seeded
+    order, of as many as fit into so many seconds."""
 
     folder = from_environment("KERNELBENCH_ROOT", root)
     if folder is None:
         say("trivial candidates: left out; give --root, the folder with level1, level2, level3")
         return
     paths = problems(folder)
-    if quick:
-        paths = random.Random(seed).sample(paths, min(_QUICK, len(paths)))
+    paths = random.Random(seed).sample(paths, min(_QUICK, len(paths)) if quick else len(paths))
     found: list[Outcome] = []
+    deadline = time.monotonic() + (seconds or float("inf"))
     for number, path in enumerate(paths, 1):
+        if time.monotonic() > deadline:
+            say(f"stopped after {number - 1} of {len(paths)} problems")
+            break
         outcomes = list(examine(path))
         found += outcomes
         told = "; ".join(
@@ -207,9 +217,14 @@ def main() -> None:
     parser.add_argument("--root", help="KernelBench's folder with level1, level2, level3")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, help="stop after so many")
+    parser.add_argument("--json", metavar="FILE", help="write the records there")
     options = parser.parse_args()
-    for record in run(options.quick, options.seed, print, options.root):
+    made = list(run(options.quick, options.seed, print, options.root, options.seconds))
+    for record in made:
         print(record, record.note)
+    if options.json:
+        Path(options.json).write_text(json.dumps([r.to_json() for r in made]), encoding="utf-8")
 
 
 if __name__ == "__main__":
