@@ -112,6 +112,7 @@ class Facts:
         self.environment: Environment = module.environment
         self.scopes: ScopeTree = scopes(unit)
         self.is_triton = is_triton_kernel(unit, function, module.environment)
+        self._effects: dict[int, Effect] = {}
 
     @property
     def flow(self) -> Flow:
@@ -145,11 +146,16 @@ class Facts:
     def effects(self, node: Node) -> Effect:
         """Effects of evaluating an expression or running a statement, apart from stores to
         local names (see `names`)."""
-        handler = _HANDLERS.get(node.kind)
-        if handler is not None:
-            return handler(self, node)
-        own = _STATEMENT_EFFECTS.get(node.kind, NONE)
-        return own | self._children(node)
+        # Kept, for what stands in formatted strings and defaults is asked for at each level.
+        found = self._effects.get(id(node))
+        if found is None:
+            handler = _HANDLERS.get(node.kind)
+            if handler is not None:
+                found = handler(self, node)
+            else:
+                found = _STATEMENT_EFFECTS.get(node.kind, NONE) | self._children(node)
+            self._effects[id(node)] = found
+        return found
 
     def test(self, node: Node) -> Effect:
         """Effects of evaluating an expression and then asking whether it is true."""

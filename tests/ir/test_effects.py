@@ -150,3 +150,13 @@ def test_triton_speaks_another_language() -> None:
     assert effects[1] == Effect.READS
     assert effects[2] == Effect.WRITES
     assert effects[3] & Effect.CALLS
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["f'{" * 60 + "a" + "}'" * 60, "lambda x=" * 60 + "a" + ": x" * 60],
+    ids=["strings", "defaults"],
+)
+def test_nesting_takes_no_more_than_its_depth(value: str) -> None:
+    # Twice as long with each level, this would not come back.
+    assert _effects(f"c = {value}") is not NONE
