@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import random
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,9 @@ def subjects(
     found = [*_cases(), *_files(), *_array_functions()]
     for number in range(random_programs):
         source = random_program(seed * 1000 + number)
-        given = [(1, 2, [1, 2, 3]), (0.5, 3, [4]), (2, 0, []), (3, 1.5, [0.5, 2, 1])]
-        found.append(_plain(f"random program {number}", source, "f", given))
+        given = _giving_values(source, "f", _PROGRAM_ARGUMENTS)
+        if given:
+            found.append(_plain(f"random program {number}", source, "f", given))
     return found
 
 
@@ -132,27 +133,31 @@ _VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def _guessed(source: str, entry: tuple[str, list[str], list[str]]) -> list[Any]:
-    """Arguments with which a function gives a value, found by trying."""
-    tried = call(_try, (source, entry[0], len(entry[1])), 5.0)
+def _giving_values(source: str, name: str, given: Sequence[Any]) -> list[Any]:
+    """Those arguments with which a function gives a value, in good time."""
+    texts = [repr(g) for g in given]
+    tried = call(_values, (source, name, texts), 5.0)
     return [] if isinstance(tried, Ended) else [eval(text) for text in tried]
 
 
-def _try(item: tuple[str, str, int]) -> list[str]:
-    source, name, count = item
+def _guessed(source: str, entry: tuple[str, list[str], list[str]]) -> list[Any]:
+    """Arguments with which a function gives a value, found by trying."""
     rng = random.Random(source)
+    drawn = [tuple(rng.choice(_VALUES) for _ in entry[1]) for _ in range(120)]
+    return _giving_values(source, entry[0], list({repr(d): d for d in drawn}.values()))
+
+
+def _values(item: tuple[str, str, list[str]]) -> list[str]:
+    source, name, texts = item
     namespace: dict[str, Any] = {"__name__": "case"}
     exec(compile(source, "<case>", "exec"), namespace)
-    function = namespace[name]
     found: list[str] = []
     endless = 0
-    for _ in range(120):
-        arguments = tuple(rng.choice(_VALUES) for _ in range(count))
-        if repr(arguments) not in found:
-            kind = observe(function, arguments, _TRY_S).kind
-            endless += kind == "timeout"
-            if kind == "value":
-                found.append(repr(arguments))
+    for text in texts:
+        kind = observe(namespace[name], eval(text), _TRY_S).kind
+        endless += kind == "timeout"
+        if kind == "value":
+            found.append(text)
         if len(found) == _MOST_INPUTS or endless > 2:
             break
     return found
@@ -219,6 +224,11 @@ def _with_layers(source: str, owner: str, members: dict[str, str]) -> str | None
             lines.append(f"        {name} = {fact}")
     made = source.replace(head, head + "\n".join(lines) + "\n\n", 1)
     return made if "import torch\n" in made else f"import torch\n{made}"
+
+
+_PROGRAM_ARGUMENTS = (
+    (1, 2, [1, 2, 3]), (0.5, 3, [4]), (2, 0, []), (3, 1.5, [0.5, 2, 1]), (-1, 7, [0, 0]),
+)  # fmt: skip
 
 
 # -- other programs ---------------------------------------------------------------------------
