@@ -230,3 +230,19 @@ def test_a_result_of_one_element_with_a_wide_stride() -> None:
     source = "import torch\n\ndef f(x):\n    return x[::7]\n\n"
     source += "def semrep_inputs():\n    return (torch.rand(5, 1),)\n"
     assert isinstance(verifier(source).check(source.encode()), Equivalent)
+
+
+def test_a_product_commutes_whatever_the_layout_of_its_operands() -> None:
+    source = SUMS.replace("return (x * y).sum(1), x.mean()", "return x * (y + y.T.T[:1])")
+    commuted = edited(source, ("x * (y + y.T.T[:1])", "(y + y.T.T[:1]) * x"))
+    verdict = verifier(source).check(commuted, BITWISE.assuming("ranks"))
+    assert isinstance(verdict, Equivalent), str(verdict)
+
+
+def test_a_wider_dtype_is_not_judged_by_half_precision() -> None:
+    from semrep.verify import Different
+
+    source = HALF.replace("DTYPE", "half")
+    narrowed = edited(source, ("silu(x) @ w", "silu(x.half().to(x.dtype)) @ w"))
+    verdict = verifier(source).check(narrowed, WITHIN_TOLERANCE.assuming("ranks"))
+    assert isinstance(verdict, Different) and "float" in str(verdict), str(verdict)
