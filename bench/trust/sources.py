@@ -119,7 +119,7 @@ class _Worker:
         self.process.wait()
 
 
-def _reduced(source: Source, wrong: str, seconds: float = 60.0) -> bytes:
+def _reduced(source: Source, wrong: str, seconds: float = 25.0) -> bytes:
     """The smallest text found that fails in the same way; the text itself where it fails only
     now and then, or only in another process."""
     kind = _kind(wrong)
