@@ -35,6 +35,7 @@ _STAYS = (
     "string", "concatenated_string", "ellipsis", "call", "await", "yield", "named_expression",
 )  # fmt: skip
 _NEVER = ("false", "none")
+_AT_ONCE = 50
 
 
 @register
@@ -71,9 +72,34 @@ class EliminateDeadCode(NodePass):
         if inner.kind in ("assignment", "augmented_assignment"):
             if refusal := _why_live(facts, node, inner):
                 return refusal
+            run = self._run(module, unit, node, facts)
+            if len(run) > 1 and why_not_removable(unit, *run) is None:
+                edits = _without(unit, run)
+                if not isinstance(edits, Refusal):
+                    return edits
         elif not all(facts.is_droppable(c) for c in node.operands):
             return refuse("has-effects", "evaluating this may do more than give a value")
         return why_not_removable(unit, node) or _without(unit, [node])
+
+    def _run(self, module: Module, unit: Unit, node: Node, facts: Facts) -> list[Node]:
+        """A dead store and those to the same variable that follow at once: without the ones
+        before it, each lets go of what the first does, and nothing else."""
+        name = node.operands[0]["left"].text
+        run, following = [node], node.next_sibling
+        while following is not None and len(run) < _AT_ONCE:
+            if following.kind != "expression_statement":
+                break
+            inner = following.operands[0]
+            if inner.kind != "assignment" or not self.matches(module, unit, following):
+                break
+            if (
+                inner["left"].text != name
+                or _why_live(facts, following, inner, first=False) is not None
+            ):
+                break
+            run.append(following)
+            following = following.next_sibling
+        return run
 
 
 def _is_single(assignment: Node) -> bool:
@@ -100,8 +126,10 @@ def _without(unit: Unit, statements: list[Node]) -> list[Edit] | Refusal:
     return [Edit(e.span.shifted(-back), e.text) for e in edits[:-1]] + edits[-1:]
 
 
-def _why_live(facts: Facts, statement: Node, assignment: Node) -> Refusal | None:
-    """Why a store to a local variable has to stay."""
+def _why_live(
+    facts: Facts, statement: Node, assignment: Node, first: bool = True
+) -> Refusal | None:
+    """Why a store to a local variable has to stay. first: what the variable held before counts."""
     target, right = assignment["left"], assignment["right"]
     binding = stored_binding(facts, target)
     if isinstance(binding, Refusal):
@@ -112,7 +140,7 @@ def _why_live(facts: Facts, statement: Node, assignment: Node) -> Refusal | None
         return refuse("has-effects", "evaluating this may do more than give a value", right)
     if facts.is_triton:
         return None
-    if not is_inert_before(facts, statement, binding):
+    if first and not is_inert_before(facts, statement, binding):
         return refuse("lifetime", f"this lets go of what {binding.name!r} held before", target)
     if assignment.kind == "assignment" and not _holds_nothing(facts, statement, right):
         return refuse("lifetime", f"{binding.name!r} keeps an object alive", right)

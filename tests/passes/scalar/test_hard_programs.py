@@ -233,3 +233,13 @@ def test_means_the_same(title: str, pipeline: str) -> None:
         expected = observe(before["f"], (argument,))  # type: ignore[arg-type]
         found = observe(after["f"], (argument,))  # type: ignore[arg-type]
         assert found == expected, trace.after.text
+
+
+@pytest.mark.parametrize("value", ["a", "1", "len"])
+def test_many_dead_stores_go_in_few_steps(value: str) -> None:
+    # One step each would take a minute.
+    stores = f"    x = {value}\n" * 400
+    text = f"def f(a):\n{stores}    x = a  # kept\n    return x\n"
+    trace = PassManager().run(Module.from_text(text), "eliminate-dead-code")
+    assert trace.after.text == "def f(a):\n    x = a  # kept\n    return x\n"
+    assert len(trace.steps) < 20
