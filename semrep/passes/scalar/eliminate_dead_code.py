@@ -99,7 +99,9 @@ class EliminateDeadCode(NodePass):
                 break
             run.append(following)
             following = following.next_sibling
-        return run
+        assert node.parent is not None
+        # A block cannot go as a whole: what is left of it goes by itself.
+        return run[:-1] if len(run) == len(node.parent.operands) else run
 
 
 def _is_single(assignment: Node) -> bool:

@@ -243,3 +243,9 @@ def test_many_dead_stores_go_in_few_steps(value: str) -> None:
     trace = PassManager().run(Module.from_text(text), "eliminate-dead-code")
     assert trace.after.text == "def f(a):\n    x = a  # kept\n    return x\n"
     assert len(trace.steps) < 20
+
+
+def test_a_block_of_dead_stores_stays_a_block() -> None:
+    text = "def f(a):\n    if a:\n        x = 1\n        x = 2\n        x = 3\n    return a\n"
+    after = PassManager().run(Module.from_text(text), "eliminate-dead-code").after.text
+    assert after == "def f(a):\n    if a:\n        pass\n    return a\n"
