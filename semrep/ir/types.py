@@ -54,7 +54,10 @@ class TypeFacts:
         self._flow = flow
         self._scopes = scopes(unit)
         self._stores: dict[int, Types | None] = {}
+        self._known: dict[int, Types | None] = {}
+        self._is_solved = False
         self._solve()
+        self._is_solved = True
 
     def of(self, node: Node) -> Types | None:
         """The types an expression may have; None where nothing is proven."""
@@ -73,7 +76,14 @@ class TypeFacts:
             start = first.children[0].text.lower() if first.children else ""
             return frozenset({"bytes" if "b" in start.rstrip("\"'") else "str"})
         handler = _HANDLERS.get(kind)
-        return handler(self, node) if handler is not None else None
+        if handler is None:
+            return None
+        if not self._is_solved:
+            return handler(self, node)
+        # Asked for at each level of a deep expression, this must not go down each time.
+        if id(node) not in self._known:
+            self._known[id(node)] = handler(self, node)
+        return self._known[id(node)]
 
     def of_store(self, store: Node) -> Types | None:
         """The types of the values that a store (an identifier) may store."""
