@@ -76,7 +76,7 @@ def test_crashes_and_hangs_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return semrep.api.apply_passes(data, verify=False)
 
     monkeypatch.setattr(semrep, "apply_passes", planted, raising=False)
-    assert verdict(Source("", b"hang = 1\n"), 0.5)["wrong"] == "no answer in 0 s"
+    assert verdict(Source("", b"hang = 1\n"), 0.5)["wrong"] == "no answer in 0.5 s"
     assert verdict(Source("", b"crash = 1\n"))["wrong"] == "KeyError: 'planted'"
     assert verdict(Source("", b"memory = 1\n"))["wrong"].startswith("MemoryError")
     assert verdict(Source("", b"x = 1\n"))["wrong"] is None
@@ -91,7 +91,7 @@ def test_each_goes_on_after_a_death() -> None:
         return item * item
 
     found = [answer for _, answer in each(work, [1, 2, 3, 4], 0.5)]
-    assert found == [1, Ended("out of memory"), Ended("no answer in 0 s"), 16]
+    assert found == [1, Ended("out of memory"), Ended("no answer in 0.5 s"), 16]
     assert call(work, 5, 5.0) == 25
 
 
