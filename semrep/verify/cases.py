@@ -50,7 +50,8 @@ class Case:
     shapes: new shapes by argument path, for the arguments that change; ranked: some of them
     have another number of dimensions. dtype: of the floating arguments and state in place of
     their commonest. layout: how the arrays lie in memory. alias: two argument paths that are
-    given one array. literal: elements written out, by path. gradient: also compare the
+    given one array. literal: elements written out, by path. plain: other values
+    of arguments that are no arrays, by path. gradient: also compare the
     derivatives of the results. probing: the harness did not ask for this; the original was
     seen to accept it. rejected: the original was seen to raise. repeat: the call is made twice
     on the same arrays, with other values the first time. other_memory: what is allocated
@@ -72,6 +73,7 @@ class Case:
     ranked: bool = False
     alias: tuple[str, str] | None = None
     literal: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    plain: tuple[tuple[str, Any], ...] = ()
     gradient: bool = False
     probing: bool = False
     rejected: bool = False
@@ -187,8 +189,8 @@ def plan(
         add("offset", values="offset", **screen)
     for case in others:
         settings = dataclasses.asdict(case)
-        strided = case.layout in ("strided", "transposed")
-        settings |= {"parameters": perturbed, "screening": strided}
+        telling = case.layout in ("strided", "transposed") or bool(case.plain and not leaves)
+        settings |= {"parameters": perturbed, "screening": telling}
         settings.pop("seed")
         add(settings.pop("name"), **settings)
     if leaves and mutable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ GAP = 1.25e4
 
 def derived(base: Arguments, case: Case) -> Arguments:
     """The arguments of `case`, made from a harness example. Deterministic in the case's seed."""
+    if case.plain:
+        base = _with_plain(base, dict(case.plain))
     tree = (base.positional, dict(base.named))
     leaves = arrays.array_leaves(tree)
     if not leaves:
@@ -43,6 +46,20 @@ def derived(base: Arguments, case: Case) -> Arguments:
         return made[path]
 
     positional, named = arrays.map_arrays(tree, changed)
+    return Arguments(positional, named)
+
+
+def _with_plain(base: Arguments, values: Mapping[str, Any]) -> Arguments:
+    """With other values of whole arguments, by path."""
+    # Each call gets lists of its own.
+    positional = tuple(
+        copy.deepcopy(values[f"[0][{i}]"]) if f"[0][{i}]" in values else value
+        for i, value in enumerate(base.positional)
+    )
+    named = {
+        name: copy.deepcopy(values[f"[1][{name!r}]"]) if f"[1][{name!r}]" in values else value
+        for name, value in base.named.items()
+    }
     return Arguments(positional, named)
 
 

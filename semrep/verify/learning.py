@@ -39,6 +39,8 @@ _MOST_SIZES: Mapping[Effort, int] = {"quick": 20, "full": 48, "paranoid": 96}
 _FIRST_SIZES = 8
 _MOST_REJECTED = 2
 _MOST_CONFIGURATIONS = 8
+_MOST_PLAIN = 24
+_PLAIN_TYPES = (bool, int, float, str)
 _DTYPES = {
     "torch": ("float16", "bfloat16", "float64", "float32"),
     "numpy": ("float32", "float64"),
@@ -101,6 +103,8 @@ class Learner:
             self._aliases()
             for _ in sizes:
                 pass
+        if self._returns(self._case("as given", values="own")):
+            self._plain()
         return {
             "accepted": [plain(case) for case in self.accepted],
             "rejected": [plain(case) for case in self._told_rejections()],
@@ -115,8 +119,10 @@ class Learner:
         """The first few of each kind."""
         kinds: dict[tuple[bool, bool], list[Case]] = {}
         for case in self.rejected:
-            kinds.setdefault((bool(case.dtype), case.ranked), []).append(case)
-        return [case for found in kinds.values() for case in found[:_MOST_REJECTED]]
+            if not case.plain:
+                kinds.setdefault((bool(case.dtype), case.ranked), []).append(case)
+        told = [case for found in kinds.values() for case in found[:_MOST_REJECTED]]
+        return [*told, *(case for case in self.rejected if case.plain)]
 
     # Trying
 
@@ -282,6 +288,23 @@ class Learner:
             if shapes:
                 self._try(self._case(name, shapes=shapes, ranked=True))
 
+    def _plain(self) -> None:
+        """Other values of arguments that are no arrays. What a plain function raises on them is
+        part of what it does."""
+        places = [(f"[0][{i}]", value) for i, value in enumerate(self.example.positional)]
+        places += [(f"[1][{name!r}]", value) for name, value in self.example.named.items()]
+        rounds = itertools.zip_longest(*([(p, v) for v in _near(x)] for p, x in places))
+        for path, value in itertools.islice((x for r in rounds for x in r if x), _MOST_PLAIN):
+            if time.monotonic() > self.deadline:
+                return
+            case = self._case(f"argument {path} = {value!r:.40}", plain=((path, value),))
+            case = dataclasses.replace(case, probing=True)
+            returned, outcome = self._call(case)
+            if returned:
+                self.accepted.append(case)
+            elif not self.leaves or _is_deliberate(outcome, self.file):
+                self.rejected.append(dataclasses.replace(case, rejected=True))
+
     def _aliases(self) -> None:
         if self.harness.framework == "jax":
             return
@@ -303,6 +326,23 @@ def plain(case: Case) -> dict[str, Any]:
         for field in dataclasses.fields(case)
         if getattr(case, field.name) != field.default
     }
+
+
+def _near(value: Any) -> list[Any]:
+    """Other values of the same type: edges, neighbours, the negative; [] for other types."""
+    kind = type(value)
+    if kind is bool:
+        return [not value]
+    found: list[Any] = []
+    if kind is int:
+        found = [0, -value, value + 1, 1, value - 1, -1]
+    elif kind is float:
+        found = [0.0, -value, value / 2 + 1, 1.0]
+    elif kind is str:
+        found = ["", value + value, value[:1]]
+    elif kind in (list, tuple) and all(type(item) in _PLAIN_TYPES for item in value):
+        found = [value[:0], value[::-1], value[:1], value + value]
+    return [new for i, new in enumerate(found) if new != value and new not in found[:i]]
 
 
 def _is_deliberate(error: BaseException, file: str) -> bool:

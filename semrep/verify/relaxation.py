@@ -16,6 +16,7 @@ _WORDS = {
     "other element types": r"\b(element types?|dtypes?)\b",
     "other layouts": r"\b(contiguous|strides?|layouts?)\b",
     "shared arguments": r"\b(alias\w*|shared arguments)\b",
+    "other plain arguments": r"\b(plain arguments|constants as given)\b",
     "gradients": r"\b(gradients?|inference|forward)\b",
     "equal parameter names": r"^parameters\b",
     "rejected calls": r"\b(rejected calls|errors|exceptions)\b",
@@ -56,6 +57,7 @@ class Relaxation:
             "other element types": bool(case.dtype),
             "other layouts": case.layout != "own",
             "shared arguments": case.alias is not None,
+            "other plain arguments": bool(case.plain),
             "gradients": case.gradient,
             "rejected calls": case.rejected,
         }

@@ -174,3 +174,25 @@ def semrep_inputs():
     candidate = edited(source, ("clamp(min=1)", "clamp(min=2)"))
     verdict = verifier(source).check(candidate, WITHIN_TOLERANCE.assuming("ranks"))
     assert isinstance(verdict, Different), str(verdict)
+
+
+PLAIN_ARGUMENTS = """
+def f(rows, limit):
+    if not rows:
+        found = 1
+    elif limit > 2:
+        found = 2
+    return found
+
+semrep_inputs = lambda: [([1, 2], 3)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("found = 1", "found = 2"), ("elif limit > 2:", "else:"), ("limit > 2", "limit >= 2")],
+)
+def test_plain_arguments_take_other_values(before: str, after: str) -> None:
+    source = PLAIN_ARGUMENTS.replace("semrep_inputs = lambda:", "def semrep_inputs(): return")
+    verdict = verifier(source).check(edited(source, (before, after)))
+    assert isinstance(verdict, Different), str(verdict)

@@ -173,7 +173,7 @@ if __name__ == "__main__":
     [
         ("return x + x", "return 2 * x", True),
         ("def never(x): return x", "def never(x): return +x", False),
-        ('"b": lambda x: never(x)}', '\n    "b": lambda x: (never(x))}', False),
+        ('"b": lambda x: never(x)}', '\n    "b": lambda x: never(+x)}', False),
         ("print(f(4))", "print(f(5))", False),
     ],
 )
