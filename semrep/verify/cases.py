@@ -55,8 +55,8 @@ class Case:
     derivatives of the results. probing: the harness did not ask for this; the original was
     seen to accept it. rejected: the original was seen to raise. repeat: the call is made twice
     on the same arrays, with other values the first time. other_memory: what is allocated
-    and not written holds other values, and programs of a kernel run in another order. guarded:
-    the arguments lie against pages that nobody may touch.
+    and not written holds other values. other_order: programs of a kernel run in another one.
+    guarded: the arguments lie against pages that nobody may touch.
     configuration: of every autotuner. twin: the case that differs from this one in nothing
     that may show. draw: one of the independent draws, told apart by its seed alone.
     screening: among the few that every candidate of a search is tried on.
@@ -79,6 +79,7 @@ class Case:
     rejected: bool = False
     repeat: bool = False
     other_memory: bool = False
+    other_order: bool = False
     guarded: bool = False
     configuration: int = 0
     twin: str = ""
@@ -170,11 +171,13 @@ def plan(
     if leaves:
         twin = next(c for c in made if c.name == first_normal)
         # The very inputs of its twin: whatever differs then, differs by what is compared.
-        made.append(
-            dataclasses.replace(
-                twin, name="other memory", other_memory=True, twin=twin.name, screening=triton
+        changed: dict[str, dict[str, Any]] = {"other memory": {"other_memory": True}}
+        if triton:
+            changed["other order"] = {"other_order": True}
+        for name, settings in changed.items():
+            made.append(
+                dataclasses.replace(twin, name=name, twin=twin.name, screening=triton, **settings)
             )
-        )
         for number in range(1, domain.configurations):
             made.append(
                 dataclasses.replace(

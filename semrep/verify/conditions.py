@@ -43,7 +43,7 @@ def under(case: Case, harness: Harness) -> Iterator[Seen]:
         from semrep.runtime.triton.watch import Shuffled, watching
 
         tuned = stack.enter_context(configuration(case.configuration))
-        order = Shuffled(case.seed) if case.other_memory else None
+        order = Shuffled(case.seed) if case.other_order else None
         with watching(order=order) as report:
             yield seen
         seen.races = [str(race) for race in report.harmful]

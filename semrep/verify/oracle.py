@@ -104,7 +104,7 @@ class _CaseComparison:
         """One program waits for another that this order of programs runs later: a device would
         run both at once, and the interpreter cannot."""
         raised = self.candidate["raised"]
-        if raised is None or "WaitsForever" not in raised["type"] or not self.case.other_memory:
+        if raised is None or "WaitsForever" not in raised["type"] or not self.case.other_order:
             return False
         note = "the candidate's programs wait for one another; no other order of them was run"
         if note not in self.total.notes:

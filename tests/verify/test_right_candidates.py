@@ -246,3 +246,36 @@ def test_a_wider_dtype_is_not_judged_by_half_precision() -> None:
     narrowed = edited(source, ("silu(x) @ w", "silu(x.half().to(x.dtype)) @ w"))
     verdict = verifier(source).check(narrowed, WITHIN_TOLERANCE.assuming("ranks"))
     assert isinstance(verdict, Different) and "float" in str(verdict), str(verdict)
+
+
+FRESH = """
+import torch, triton
+import triton.language as tl
+
+@triton.jit
+def kernel(x_ptr, w_ptr, y_ptr, n, BLOCK: tl.constexpr):
+    i = tl.arange(0, BLOCK)
+    for row in range(3):
+        w = tl.load(w_ptr + i)
+        x = tl.load(x_ptr + row * n + i)
+        tl.store(y_ptr + row * n + i, x * w)
+
+def f(x):
+    y = torch.empty_like(x)
+    kernel[(1,)](x, y[0], y, x.shape[1], BLOCK=16)
+    return y
+
+def semrep_inputs():
+    return (torch.randn(3, 16),)
+"""
+
+
+def test_an_original_that_reads_what_nothing_wrote() -> None:
+    from semrep.verify import Different
+
+    load = "        w = tl.load(w_ptr + i)\n"
+    loop = "    for row in range(3):\n"
+    hoisted = edited(FRESH, (load, ""), (loop, "    w = tl.load(w_ptr + i)\n" + loop))
+    verdict = verifier(FRESH).check(hoisted)
+    assert isinstance(verdict, Different), str(verdict)
+    assert isinstance(verifier(FRESH).check(FRESH.encode()), Equivalent)
