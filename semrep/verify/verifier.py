@@ -200,7 +200,7 @@ class Verifier:
         cases = [observed.cases[index] for index in chosen]
         relaxation = Relaxation.of(contract)
         # A correct rewrite is not much slower than what it replaces.
-        wall_s = max(self.timeout_s, 10.0 + 10.0 * observed.seconds)
+        wall_s = min(max(self.timeout_s, 5.0 * observed.seconds), 10.0 + 20.0 * observed.seconds)
         done = self.original.run(
             candidate,
             "candidate",
