@@ -17,6 +17,9 @@ from semrep.runtime.worker import Call, Done, Failed, Worker
 
 MOST_WORKERS = 4
 
+# pytest changes it before each test; no library reads it.
+_NOT_INHERITED = "PYTEST_CURRENT_TEST"
+
 _Key = tuple[tuple[str, str], ...]
 
 
@@ -90,7 +93,9 @@ class _Pool:
 
     def lend(self, environment: Mapping[str, str]) -> Worker:
         # What a worker inherits decides what runs in it, as much as what it is given.
-        key = tuple(sorted({**os.environ, **environment, "": os.getcwd()}.items()))
+        inherited = {**os.environ, **environment, "": os.getcwd()}
+        inherited.pop(_NOT_INHERITED, None)
+        key = tuple(sorted(inherited.items()))
         with self._lock:
             worker = self._workers.setdefault(key, Worker((), environment))
             self._users[id(worker)] = self._users.get(id(worker), 0) + 1

@@ -17,16 +17,27 @@ _NEVER_WARM = {"__future__", "semrep"}
 
 
 class Session:
-    """Runs jobs about one original source. A context manager; `close` gives its worker back."""
+    """Runs jobs about one original source. A context manager; `close` gives its worker back.
+
+    compiles: kernels go through Triton's front end instead of its interpreter, and are not run.
+    """
 
     def __init__(
-        self, source: bytes, harness: Harness, *, seed: int = 0, limits: Limits | None = None
+        self,
+        source: bytes,
+        harness: Harness,
+        *,
+        seed: int = 0,
+        limits: Limits | None = None,
+        compiles: bool = False,
     ) -> None:
         self.source = source
         self.harness = harness
         self.seed = seed
         self.limits = limits or Limits()
-        self.worker = shared_worker(_environment(harness), warm_modules(source, harness))
+        self.worker = shared_worker(
+            _environment(harness, compiles), warm_modules(source, harness, compiles=compiles)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -81,14 +92,15 @@ class Session:
         self.worker.close()
 
 
-def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
+def warm_modules(source: bytes, harness: Harness, *, compiles: bool = False) -> tuple[str, ...]:
     """What the worker imports before its first fork: the libraries and the file's own imports."""
     warm: list[str] = ["numpy", "semrep.runtime.subject", "semrep.runtime.capture"]
     if harness.framework == "torch":
         # The second is what autograd imports on its first use: sympy, half a second of it.
         warm.extend(("torch", "torch.fx.experimental.symbolic_shapes"))
     if harness.triton and harness.device == "cpu":
-        warm.append("semrep.runtime.triton.bridge:install")
+        module = "frontend" if compiles else "bridge"
+        warm.append(f"semrep.runtime.triton.{module}:install")
     if harness.framework == "jax":
         warm.append("jax.numpy")
     package, folder = package_of(harness.path)
@@ -116,11 +128,11 @@ def warm_modules(source: bytes, harness: Harness) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _environment(harness: Harness) -> dict[str, str]:
+def _environment(harness: Harness, compiles: bool) -> dict[str, str]:
     environment: dict[str, str] = {}
     if harness.device == "cpu":
         if harness.triton:
-            environment["TRITON_INTERPRET"] = "1"
+            environment["TRITON_INTERPRET"] = "0" if compiles else "1"
         environment["CUDA_VISIBLE_DEVICES"] = ""
         environment["JAX_PLATFORMS"] = "cpu"
     return environment

@@ -21,6 +21,7 @@ from semrep.runtime.session import Session
 from semrep.runtime.worker import Done, Failed
 from semrep.verify.callables import is_generated
 from semrep.verify.cases import Case, Domain, Effort
+from semrep.verify.compiler import FrontEnd
 from semrep.verify.coverage import unexecuted_edits
 from semrep.verify.observation import without_parameters
 from semrep.verify.observe import read_signature
@@ -110,6 +111,7 @@ class Verifier:
         self.original = Original(
             source, harness, self.session, effort, timeout_s, own_parameters=own_parameters
         )
+        self.front_end = FrontEnd(self.original, seed, limits)
         self.launches = 0
         self._baseline: Baseline | Inconclusive | None = None
         self._signature: Signature | Inconclusive | None = None
@@ -126,8 +128,9 @@ class Verifier:
         self.close()
 
     def close(self) -> None:
-        """Ends the worker."""
+        """Ends the workers."""
         self.session.close()
+        self.front_end.close()
 
     def baseline(self) -> Baseline | Inconclusive:
         """Runs the original, once: what is known about it, or why it cannot be relied on."""
@@ -312,7 +315,22 @@ class Verifier:
         except Untrustworthy as error:
             return error.verdict
         verdict = self._judge(candidate, contract, observed, (self.seed, seed))
-        return verdict if screening else self._proved(candidate, verdict)
+        if screening:
+            return verdict
+        return self._proved(candidate, self._compiled(candidate, verdict, observed))
+
+    def _compiled(
+        self, candidate: bytes, verdict: Verdict, observed: Sequence[Observed]
+    ) -> Verdict:
+        """The verdict, unless kernels ran in the interpreter that no compiler takes."""
+        if not isinstance(verdict, Equivalent) or verdict.grade != "interpreter":
+            return verdict
+        self.progress("compiling the kernels")
+        cases = [case for some in observed for case in some.cases]
+        found = self.front_end.judge(candidate, self.candidate_harness, cases)
+        if isinstance(found, Different):
+            return found
+        return replace(verdict, notes=(*verdict.notes, found)) if found else verdict
 
     def _judge(
         self,
