@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,15 @@ class Executor:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._program: Program | None = None
+        # Given to the workers, which are killed and cannot clear up.
+        self._scratch = tempfile.TemporaryDirectory(prefix="trust-")
 
     def __enter__(self) -> Executor:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._kill()
+        self._scratch.cleanup()
 
     def load(self, program: Program, limit_s: float) -> dict[str, Any]:
         """{"lines", "usable"} or {"failed"}. The worker stays alive from program to program."""
@@ -73,6 +78,7 @@ class Executor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd=_ROOT,
+                env={**os.environ, "TMPDIR": self._scratch.name},
             )
         return self._process
 
