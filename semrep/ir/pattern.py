@@ -110,6 +110,13 @@ def _parse(node: ast.expr, text: str) -> Pattern:
         if all(isinstance(i, Literal) for i in items) and isinstance(node, ast.Tuple):
             return Literal(tuple(i.constant for i in items if isinstance(i, Literal)))
         return Items(items)
+    if isinstance(node, ast.Slice):
+        bounds = [
+            None if b is None else _parse(b, text) for b in (node.lower, node.upper, node.step)
+        ]
+        if all(b is None or isinstance(b, Literal) for b in bounds):
+            return Literal(slice(*(b.constant if isinstance(b, Literal) else None for b in bounds)))
+        raise PatternError(f"a slice in {text!r} has a bound that is no constant")
     if isinstance(node, ast.Constant):
         return Literal(node.value)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -42,40 +42,55 @@ _ASSUMES = "ranks, element types and layer settings are those of the observed ru
 _SLACK = 3e-6  # seconds: the model is coarse about the overhead of a call
 
 Computed = Callable[[Found], Any]
+Composed = Callable[[Found], str | Refusal]
 Guards = Sequence[Guard]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rewrite:
-    """One form of a rule. computed: metavariables of the replacement that are constants
-    computed from the match."""
+    """One form of a rule. replacement: a pattern, or what makes its text from the match.
+    computed: metavariables of the replacement that are constants computed from the match."""
 
     pattern: Apply
-    replacement: Pattern
+    replacement: Pattern | Composed
     where: tuple[Guard, ...]
     screen: tuple[Guard, ...]
     computed: Mapping[str, Computed]
     needs: frozenset[str]
 
+    def replaced(self, found: Found) -> Pattern | Refusal:
+        """What stands in the match's place."""
+        if not callable(self.replacement):
+            return self.replacement
+        text = self.replacement(found)
+        return text if isinstance(text, Refusal) else parse_pattern(text)
+
 
 def rewrite(
     pattern: str,
-    replacement: str,
+    replacement: str | Composed,
     where: Guards = (),
     computed: Mapping[str, Computed] | None = None,
     screen: Guards = (),
 ) -> Rewrite:
-    """where: guards whose failure is a refusal. screen: guards whose failure means that there
-    is nothing to see, and so no site.
+    """replacement: a text, or a function that makes one of a match whose guards hold (or refuses).
+    where: guards whose failure is a refusal. screen: guards whose failure means that there is
+    nothing to see, and so no site.
 
     Raises PatternError, and ValueError where the replacement uses an unbound metavariable.
     """
-    before, after = parse_pattern(pattern), parse_pattern(replacement)
+    before = parse_pattern(pattern)
     if not isinstance(before, Apply):
         raise ValueError(f"the pattern {pattern!r} has no operation")
-    unbound = set(holes(after)) - set(holes(before)) - set(computed or {})
-    if unbound:
-        raise ValueError(f"{replacement!r} uses {sorted(unbound)}, which {pattern!r} does not bind")
+    after: Pattern | Composed
+    if isinstance(replacement, str):
+        after = parse_pattern(replacement)
+        unbound = set(holes(after)) - set(holes(before)) - set(computed or {})
+        if unbound:
+            message = f"{replacement!r} uses {sorted(unbound)}, which {pattern!r} does not bind"
+            raise ValueError(message)
+    else:
+        after = replacement
     return Rewrite(before, after, tuple(where), tuple(screen), computed or {}, op_names(before))
 
 
@@ -184,7 +199,10 @@ class Rule(Pass):
             if isinstance(result, Refusal):
                 return result
             constants[name] = result
-        plan = Rewriter(module, placed.unit, graph, found, constants).plan(form.replacement)
+        replacement = form.replaced(asked)
+        if isinstance(replacement, Refusal):
+            return replacement
+        plan = Rewriter(module, placed.unit, graph, found, constants).plan(replacement)
         if isinstance(plan, Refusal) or self.may_be_slower:
             return plan
         if plan.seconds_after > plan.seconds_before + _SLACK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,16 @@ from semrep.ir.dialects.op import FREE
 from semrep.ir.dialects.spell import CannotSpell, Written, as_written, spell
 from semrep.ir.environment import Environment as ModuleNames
 from semrep.ir.module import Module
-from semrep.ir.pattern import Apply, Hole, Items, Literal, Match, Pattern, same_constant
+from semrep.ir.pattern import (
+    Apply,
+    Hole,
+    Items,
+    Literal,
+    Match,
+    Pattern,
+    holes,
+    same_constant,
+)
 from semrep.ir.signature import LayerType
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
@@ -68,6 +78,8 @@ class Rewriter:
     dead: frozenset[Definition] = frozenset()
     environment: Environment | None = None
     kept: list[Node] = field(default_factory=list)
+    shared: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Metavariables that stand for a computation and are used again: their name and its text."""
 
     def plan(self, replacement: Pattern) -> Plan | Refusal:
         try:
@@ -91,6 +103,7 @@ class Rewriter:
         self._check_places()
         self._check_type(replacement)
         self._check_alias(replacement)
+        self._share(replacement)
         written = self._write(replacement)
         self._check_kept(root.node)
         after = self._seconds(replacement)
@@ -270,10 +283,35 @@ class Rewriter:
 
     # -- text -------------------------------------------------------------------------------
 
+    def _share(self, replacement: Pattern) -> None:
+        """Names for computations that the replacement uses more than once."""
+        counts = Counter(holes(replacement))
+        root = self.match.root
+        assert root.node is not None and root.statement is not None
+        for name, count in counts.items():
+            if count < 2 or name in self.constants or name in self.shared:
+                continue
+            value = self.match.holes[name]
+            if _costs_nothing(value):
+                continue
+            written = self._materialize(value)
+            if written.text.isidentifier() or _is_path(written.text):
+                continue
+            if not _is_always_evaluated(root.node, root.statement) or not value.is_pure:
+                message = f"{describe(value)} would be evaluated more than once"
+                raise Refused(refusal("evaluated-twice", message, value))
+            taken = {chosen for chosen, _ in self.shared.values()}
+            chosen = emit.fresh_name(self.unit, _name_for(value))
+            if chosen in taken:
+                raise Refused(refusal("evaluated-twice", "two parts would need names", value))
+            self.shared[name] = (chosen, written.text)
+
     def _write(self, pattern: Pattern) -> Written:
         if isinstance(pattern, Hole):
             if pattern.name in self.constants:
                 return as_written(self.constants[pattern.name], self._name_of)
+            if pattern.name in self.shared:
+                return Written(self.shared[pattern.name][0])
             return self._materialize(self.match.holes[pattern.name])
         if isinstance(pattern, Literal):
             return as_written(pattern.constant, self._name_of)
@@ -488,6 +526,13 @@ class Rewriter:
         ]
         statement = self.match.root.statement
         assert statement is not None
+        if self.shared:
+            lines = [f"{name} = {text}" for name, text in self.shared.values()]
+            before = emit.insert_before(self.unit, statement, *lines)
+            if before is None:
+                message = "there is no room for another statement here"
+                raise Refused(refusal("evaluated-twice", message, self.match.root))
+            edits.append(before)
         target = _single_target(statement, root)
         if (
             target is not None
@@ -497,6 +542,37 @@ class Rewriter:
             return [*edits, emit.delete_statement(self.unit, statement)]
         edit = emit.replace(root, written.text, written.precedence)
         return [*edits, emit.wrapped(self.unit, root, edit)]
+
+
+def _is_always_evaluated(node: Node, statement: Node) -> bool:
+    """Whether the statement evaluates an expression of its own whenever it runs."""
+    if statement.kind not in ("expression_statement", "return_statement"):
+        return False
+    conditional = ("conditional_expression", "boolean_operator", "lambda", "comparison_operator",
+                   "list_comprehension", "set_comprehension", "dictionary_comprehension",
+                   "generator_expression")  # fmt: skip
+    for outer in node.ancestors():
+        if outer is statement:
+            return True
+        if outer.kind in conditional:
+            return False
+    return False
+
+
+def _costs_nothing(value: Value) -> bool:
+    """Whether it is a name, or views of one."""
+    if value.kind != OP or value.op is None:
+        return True
+    return value.op.cost == FREE and all(map(_costs_nothing, value.elements))
+
+
+def _is_path(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _name_for(value: Value) -> str:
+    names = {"stack": "stacked", "div": "scaled", "mul": "scaled", "matmul": "product"}
+    return names.get(value.op_name, "inner")
 
 
 def _single_target(statement: Node, root: Node) -> Node | None:

@@ -11,6 +11,7 @@ import functools
 import importlib
 import warnings
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from semrep.ir.dialects.op import FREE, DType, Op
@@ -23,11 +24,29 @@ Argument = Any
 def infer(op: Op, operands: tuple[Argument, ...], attributes: Mapping[str, Argument]) -> Any | None:
     """The type of the result: a TensorType, a Python constant (a shape, a size), or a tuple of
     these. None where the reference rejects the arguments or nothing is certain."""
-    key = (op.name, operands, tuple(sorted(attributes.items())))
+    frozen = tuple(sorted((name, _frozen(value)) for name, value in attributes.items()))
+    key = (op.name, operands, frozen)
     try:
         return _infer(op, key)
     except TypeError:  # an unhashable constant
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    """A slice in a cache's key: slices have no hash before Python 3.12."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+def _frozen(argument: Argument) -> Argument:
+    if isinstance(argument, slice):
+        return _Slice(argument.start, argument.stop, argument.step)
+    if isinstance(argument, tuple):
+        return tuple(_frozen(a) for a in argument)
+    return argument
 
 
 @functools.lru_cache(maxsize=4096)
@@ -106,6 +125,8 @@ def _to_torch(argument: Argument) -> Any:
         return torch.empty(argument.shape, dtype=dtype, device="meta")
     if isinstance(argument, DType):
         return torch_dtype(argument.name)
+    if isinstance(argument, _Slice):
+        return slice(argument.start, argument.stop, argument.step)
     if isinstance(argument, tuple):
         return tuple(_to_torch(a) for a in argument)
     return argument

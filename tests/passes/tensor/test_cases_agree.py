@@ -13,9 +13,11 @@ import numpy
 import pytest
 
 from semrep.ir.dialects.meta import reference_of
-from semrep.ir.pattern import Apply, Hole, Items, Literal, Pattern
+from semrep.ir.pattern import Apply, Hole, Items, Literal, Match, Pattern
 from semrep.ir.signature import ScalarType, Signature, TensorType
+from semrep.ir.values import CONSTANT, Value
 from semrep.passes import registry
+from semrep.passes.base import Refusal
 from semrep.passes.rule import Rule
 from semrep.passes.rule_guards import Found
 from semrep.runtime.specs import Spec
@@ -102,7 +104,9 @@ def test_examples_agree(rule: Rule) -> None:
     values = _example(rule)
     before = _evaluate(form.pattern, values)
     computed = {name: compute(_Asked(values)) for name, compute in form.computed.items()}
-    after = _evaluate(form.replacement, {**values, **computed})
+    replacement = form.replaced(_Asked(values))
+    assert not isinstance(replacement, Refusal)
+    after = _evaluate(replacement, {**values, **computed})
     assert before.shape == after.shape
     scale = float(before.abs().max())
     assert float((before - after).abs().max()) <= 1e-9 * max(scale, 1e-30)
@@ -128,6 +132,7 @@ class _Asked(Found):
 
     def __init__(self, values: dict[str, Any]) -> None:
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "match", Match(Value(CONSTANT)))
 
     __slots__ = ("values",)
 
@@ -139,8 +144,6 @@ class _Asked(Found):
         return TensorType("float64", tuple(value.shape)) if hasattr(value, "shape") else None
 
     def value(self, name: str) -> Any:
-        from semrep.ir.values import CONSTANT, Value
-
         return Value(CONSTANT, constant=self.constant(name))
 
     def dims(self, name: str) -> tuple[int, ...] | None:
