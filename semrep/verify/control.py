@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ def _spoilt(value: Any) -> Any:
     if type(value) is bool:
         return not value
     if type(value) in (int, float):
-        return value * 2 + 1 if np.isfinite(value) else 0.0
+        # Never the value itself: -1 is a fixed point of 2x + 1.
+        return value + 1 + abs(value) if type(value) is int or math.isfinite(value) else 0.0
     return None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import dis
 import itertools
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -40,6 +41,7 @@ _FIRST_SIZES = 8
 _MOST_REJECTED = 2
 _MOST_CONFIGURATIONS = 8
 _MOST_PLAIN = 24
+_MOST_TOGETHER = {True: 40, False: 8}  # by whether there are no arrays: then a call costs nothing
 _PLAIN_TYPES = (bool, int, float, str)
 _DTYPES = {
     "torch": ("float16", "bfloat16", "float64", "float32"),
@@ -295,15 +297,32 @@ class Learner:
         places += [(f"[1][{name!r}]", value) for name, value in self.example.named.items()]
         rounds = itertools.zip_longest(*([(p, v) for v in _near(x)] for p, x in places))
         for path, value in itertools.islice((x for r in rounds for x in r if x), _MOST_PLAIN):
-            if time.monotonic() > self.deadline:
-                return
-            case = self._case(f"argument {path} = {value!r:.40}", plain=((path, value),))
-            case = dataclasses.replace(case, probing=True)
-            returned, outcome = self._call(case)
-            if returned:
-                self.accepted.append(case)
-            elif not self.leaves or _is_deliberate(outcome, self.file):
-                self.rejected.append(dataclasses.replace(case, rejected=True))
+            self._try_plain(((path, value),))
+        self._together({path: [value, *near] for path, value in places if (near := _near(value))})
+
+    def _together(self, choices: Mapping[str, Sequence[Any]]) -> None:
+        """Several plain arguments changed at once: branches ask about more than one."""
+        if len(choices) < 2:
+            return
+        rng = random.Random(self.seed)
+        tried: set[str] = set()
+        for _ in range(_MOST_TOGETHER[not self.leaves]):
+            values = {path: rng.choice(near) for path, near in choices.items()}
+            changed = tuple((p, v) for p, v in values.items() if v is not choices[p][0])
+            if len(changed) > 1 and repr(changed) not in tried:
+                tried.add(repr(changed))
+                self._try_plain(changed)
+
+    def _try_plain(self, changed: tuple[tuple[str, Any], ...]) -> None:
+        if time.monotonic() > self.deadline:
+            return
+        name = ", ".join(f"argument {path} = {value!r:.40}" for path, value in changed)
+        case = dataclasses.replace(self._case(name, plain=changed), probing=True)
+        returned, outcome = self._call(case)
+        if returned:
+            self.accepted.append(case)
+        elif not self.leaves or _is_deliberate(outcome, self.file):
+            self.rejected.append(dataclasses.replace(case, rejected=True))
 
     def _aliases(self) -> None:
         if self.harness.framework == "jax":

@@ -196,3 +196,16 @@ def test_plain_arguments_take_other_values(before: str, after: str) -> None:
     source = PLAIN_ARGUMENTS.replace("semrep_inputs = lambda:", "def semrep_inputs(): return")
     verdict = verifier(source).check(edited(source, (before, after)))
     assert isinstance(verdict, Different), str(verdict)
+
+
+def test_plain_arguments_change_together() -> None:
+    source = """
+def f(a, b, c):
+    if not (a and b) and not (a == 1 or not c):
+        return 1 if not (a or b or c) else 2
+    return 7
+
+def semrep_inputs(): return [(3, 1, 2)]
+"""
+    verdict = verifier(source).check(edited(source, ("not (a and b)", "not (a and a)")))
+    assert isinstance(verdict, Different), str(verdict)

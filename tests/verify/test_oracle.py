@@ -116,3 +116,9 @@ def test_the_control_is_wrong_and_found(result: Any) -> None:
     wrong = known_wrong(right)
     assert wrong is not None
     assert Comparison(WITHIN_TOLERANCE).compare(CASE, right, wrong, None) is not None
+
+
+@pytest.mark.parametrize("number", [-1, 0, 1, -3, 2**70, -1.0, 0.0, 1e308, -1e308, float("nan")])
+def test_a_number_is_spoilt_into_another(number: float) -> None:
+    wrong = known_wrong({"result": number})
+    assert wrong is not None and wrong["result"] != number
