@@ -18,7 +18,8 @@ def canonical(
     """The same computation under another name, where the facts allow to say so.
 
     numpy_dot of ranks 1 and 2 is matmul; t, mT, T, transpose and swapaxes of known rank are
-    permute with all dimensions, counted from 0.
+    permute with all dimensions, counted from 0; `x[:, None]` is unsqueeze; an einsum that writes
+    a matrix product is matmul.
     """
     handler = _HANDLERS.get(op.name)
     return handler(op, arguments, constant) if handler is not None else (op, arguments)
@@ -78,7 +79,52 @@ def _clamp(
     return op_named("clamp"), {"input": arguments["input"], **limits}
 
 
+def _getitem(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
+    source, index = arguments["input"], arguments["index"].constant
+    if source.tensor is None or not isinstance(index, tuple):
+        return op, arguments
+    if sum(i is None for i in index) != 1 or any(
+        i is not None and i is not Ellipsis and i != slice(None) for i in index
+    ):
+        return op, arguments
+    position = index.index(None)
+    if Ellipsis in index[:position]:
+        position -= len(index)  # counted from the end of the result
+    return op_named("unsqueeze"), {"input": source, "dim": constant(position)}
+
+
+def _einsum(
+    op: Op, arguments: dict[str, Value], constant: MakeConstant
+) -> tuple[Op, dict[str, Value]]:
+    equation, operands = arguments["equation"].constant, arguments["operands"].elements
+    if not isinstance(equation, str) or len(operands) != 2:
+        return op, arguments
+    inputs, arrow, result = equation.replace(" ", "").partition("->")
+    left, _, right = inputs.partition(",")
+    letters = (left, right, result)
+    if not arrow or any(len(set(x)) != len(x) or not (not x or x.isalpha()) for x in letters):
+        return op, arguments
+    if [len(x) for x in (left, right)] != [
+        o.tensor.rank if o.tensor is not None else -1 for o in operands
+    ]:
+        return op, arguments
+    first, second = operands[0].tensor, operands[1].tensor
+    if first is None or second is None or first.shape[-1:] != second.shape[-2:-1]:
+        return op, arguments  # einsum stretches a dimension of size 1
+    # (batch…, i, k) by (k, j), or by (batch…, k, j) with the same batch.
+    is_product = len(right) >= 2 and len(left) >= 2 and left[-1] == right[-2]
+    batch = right[:-2]
+    if is_product and result == left[:-1] + right[-1] and right[-1] not in left:
+        if not batch or (batch == left[:-2]):
+            return op_named("matmul"), {"input": operands[0], "other": operands[1]}
+    return op, arguments
+
+
 _HANDLERS = {
+    "getitem": _getitem,
+    "einsum": _einsum,
     "numpy_dot": _dot,
     "t": _permute,
     "mT": _permute,

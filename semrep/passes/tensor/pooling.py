@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -212,3 +213,98 @@ rule(
     example={"x": "f32(2, 8, 32, 32)", "w": "f32(16, 8, 1, 1)", "b": "f32(16)", "s": 1, "p": 0,
              "i": 1, "g": 1, "k": 2, "t": 2},
 )  # fmt: skip
+
+
+def _split_window(count: int, first: bool) -> Callable[[Found, str, int], Any]:
+    """A pooling setting for the last dimension alone, or for the others alone."""
+
+    def compute(found: Found, name: str, neutral: int) -> Any:
+        given = found.constant(name)
+        if name == "$s" and given is None:
+            given = found.constant("$k")
+        setting = sizes(given, count)
+        if setting is None:
+            return refusal(
+                "not-constant", "the pooling window is not a known constant", found.match.root
+            )
+        rest = (neutral,) * (count - 1)
+        return short((*rest, setting[-1]) if first else (*setting[:-1], neutral))
+
+    return compute
+
+
+def _separated(op: str, count: int, dilates: bool) -> Rewrite:
+    settings = {"k": 1, "s": 1, "p": 0} | ({"i": 1} if dilates else {})
+    computed = {
+        f"{letter}{number}": _bound(_split_window(count, number == 1), f"${letter}", neutral)
+        for letter, neutral in settings.items()
+        for number in (1, 2)
+    }
+
+    def pool(inner: str, number: str) -> str:
+        dilation = f", dilation=$i{number}" if dilates else ""
+        return f"{op}{count}d({inner}, $k{number}, stride=$s{number}, padding=$p{number}{dilation})"
+
+    return rewrite(pool("$x", ""), pool(pool("$x", "1"), "2"), [_wide(count)], computed)
+
+
+def _bound(
+    compute: Callable[[Found, str, int], Any], name: str, neutral: int
+) -> Callable[[Found], Any]:
+    return lambda found: compute(found, name, neutral)
+
+
+def _wide(count: int) -> Guard:
+    """Windows overlap, and are wide enough for two passes to read less than one."""
+
+    def check(found: Found) -> Refusal | None:
+        found_window = window(found, "$k", "$s", count)
+        if isinstance(found_window, Refusal):
+            return found_window
+        size, step = found_window
+        once = math.prod(size)
+        # The first pass gives one row for each of the input's, of which the second reads its share.
+        twice = size[-1] * math.prod(step[:-1]) + math.prod(size[:-1])
+        if once >= 1.5 * twice:
+            return None
+        return refusal("window", "one pass over these windows reads as little", found.match.root)
+
+    return check
+
+
+rule(
+    "separate-max-pool",
+    """Take the maximum along one dimension after the other.
+
+    Rewrite:     max_pool2d(x, 9, stride=1)   -->   max_pool2d(max_pool2d(x, (1, 9), stride=1),
+                 (9, 1), stride=1)
+    Legal when:  windows overlap so much that two passes read less. Padding counts as less than
+                 anything, in each pass; no ceil_mode.
+    Numerics:    bitwise; NaN comes through. Among equal elements the gradient may go to another
+                 one.
+    Refuses:     unknown-shape, not-constant, window, not-floating.
+    """,
+    _separated("max_pool", 2, True),
+    _separated("max_pool", 3, True),
+    contract=BITWISE.assuming("gradients at exact ties may go to another of the tied elements"),
+    may_be_slower=True,
+    example={"x": "f32(2, 3, 32, 32)", "k": 5, "s": 1, "p": 2, "i": 1},
+)
+
+rule(
+    "separate-average-pool",
+    """Average along one dimension after the other.
+
+    Rewrite:     avg_pool2d(x, 9, stride=1)   -->   avg_pool2d(avg_pool2d(x, (1, 9), stride=1),
+                 (9, 1), stride=1)
+    Legal when:  windows overlap so much that two passes read less. Padding is averaged along
+                 with the rest (count_include_pad); no ceil_mode, no other divisor.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, not-constant, window, not-floating.
+    """,
+    _separated("avg_pool", 2, False),
+    _separated("avg_pool", 3, False),
+    contract=REASSOCIATES,
+    may_be_slower=True,
+    example={"x": "f32(2, 3, 32, 32)", "k": 5, "s": 1, "p": 2},
+)

@@ -7,9 +7,51 @@ another matter (it needs frozen weights).
 
 from __future__ import annotations
 
+from semrep.passes.base import Refusal
 from semrep.passes.contract import REASSOCIATES
 from semrep.passes.rule import rewrite, rule
-from semrep.passes.rule_guards import rank, same_shape
+from semrep.passes.rule_guards import (
+    Found,
+    Guard,
+    rank,
+    rank_at_least,
+    refusal,
+    same_shape,
+    unknown,
+)
+
+
+def _rows_only(name: str) -> Guard:
+    """The last dimension of the array is not among those reduced."""
+
+    def check(found: Found) -> Refusal | None:
+        tensor, dims = found.tensor(name), found.dims("$d")
+        if tensor is None:
+            return unknown(found.value(name))
+        if dims is None or not dims or tensor.rank - 1 in dims:
+            return refusal("dims", "the features are reduced", found.match.root)
+        return None
+
+    return check
+
+
+def _same_size(*places: tuple[str, int]) -> Guard:
+    """Dimensions of one size: neither is stretched to meet the other."""
+
+    def check(found: Found) -> Refusal | None:
+        sizes = []
+        for name, dim in places:
+            tensor = found.tensor(name)
+            if tensor is None:
+                return unknown(found.value(name))
+            sizes.append(tensor.shape[dim])
+        if len(set(sizes)) == 1:
+            return None
+        text = " and ".join(map(str, sizes))
+        return refusal("broadcast", f"sizes differ: {text}", found.value(places[0][0]))
+
+    return check
+
 
 rule(
     "sum-of-product",
@@ -180,4 +222,124 @@ rule(
     ),
     contract=REASSOCIATES,
     example={"x": "f32(256, 256)", "w": "f32(512, 256)", "b": "f32(512)", "k": 4, "s": 4},
+)
+
+rule(
+    "reduce-rows-of-product",
+    """Average the rows before a product or linear layer, not after it.
+
+    Rewrite:     (x @ w).mean(-2)   -->   x.mean(-2) @ w;   linear(x, w, b).mean(1)
+                 -->   linear(x.mean(1), w, b);   a sum likewise, where there is no bias
+    Legal when:  the features are not reduced, and the product is used nowhere else. In a product
+                 of two arrays the second is a matrix.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, dims, used-elsewhere, not-floating.
+    """,
+    *(
+        form
+        for op in ("mean", "sum")
+        for form in (
+            rewrite(
+                f"{op}(matmul($x, $w), dim=$d, keepdim=$k)",
+                f"matmul({op}($x, dim=$d, keepdim=$k), $w)",
+                where=[rank("$w", 2), _rows_only("$x")],
+            ),
+            rewrite(
+                f"{op}(linear($x, $w, None), dim=$d, keepdim=$k)",
+                f"linear({op}($x, dim=$d, keepdim=$k), $w, None)",
+                where=[rank("$w", 2), _rows_only("$x")],
+            ),
+        )
+    ),
+    rewrite(
+        "mean(linear($x, $w, $b), dim=$d, keepdim=$k)",
+        "linear(mean($x, dim=$d, keepdim=$k), $w, $b)",
+        where=[rank("$w", 2), _rows_only("$x")],
+    ),
+    contract=REASSOCIATES,
+    example={"x": "f32(8, 64, 32)", "w": "f32(32, 48)", "d": 1, "k": False},
+)
+
+rule(
+    "compose-linear-layers",
+    """Multiply the weights of two linear layers that follow each other.
+
+    Rewrite:     linear(linear(x, v, a), w, b)   -->   linear(x, w @ v, linear(a, w, b))
+    Legal when:  nothing stands between the layers, the first one's result is used nowhere else,
+                 and the product of the weights costs less than it saves.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, used-elsewhere, not-faster, not-floating.
+    """,
+    rewrite(
+        "linear(linear($x, $v, $a), $w, $b)",
+        "linear($x, matmul($w, $v), linear($a, $w, $b))",
+        where=[rank("$v", 2), rank("$w", 2), rank("$a", 1)],
+    ),
+    rewrite(
+        "linear(linear($x, $v, None), $w, $b)",
+        "linear($x, matmul($w, $v), $b)",
+        where=[rank("$v", 2), rank("$w", 2)],
+    ),
+    contract=REASSOCIATES,
+    example={"x": "f32(512, 64)", "v": "f32(128, 64)", "a": "f32(128)", "w": "f32(16, 128)",
+             "b": "f32(16)"},
+)  # fmt: skip
+
+rule(
+    "name-matrix-product",
+    """Call a matrix product by its name, where it is a sum of products of broadcast arrays.
+
+    Rewrite:     (a[:, None, :] * b[None, :, :]).sum(-1)   -->   a @ b.T
+                 (a[:, :, None] * b[None, :, :]).sum(1)    -->   a @ b
+                 (a * v).sum(-1)   -->   a @ v
+    Legal when:  a and b are matrices, v is a vector as long as a's last dimension; the products
+                 are used nowhere else.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, broadcast, used-elsewhere, not-floating.
+    """,
+    rewrite(
+        "sum(mul(unsqueeze($a, dim=1), unsqueeze($b, dim=0)), dim=2)",
+        "matmul($a, permute($b, dims=(1, 0)))",
+        where=[rank("$a", 2), rank("$b", 2), _same_size(("$a", 1), ("$b", 1))],
+    ),
+    rewrite(
+        "sum(mul(unsqueeze($a, dim=1), $b), dim=2)",
+        "matmul($a, permute($b, dims=(1, 0)))",
+        where=[rank("$a", 2), rank("$b", 2), _same_size(("$a", 1), ("$b", 1))],
+    ),
+    rewrite(
+        "sum(mul(unsqueeze($a, dim=2), unsqueeze($b, dim=0)), dim=1)",
+        "matmul($a, $b)",
+        where=[rank("$a", 2), rank("$b", 2), _same_size(("$a", 1), ("$b", 0))],
+    ),
+    rewrite(
+        "sum(mul(unsqueeze($a, dim=2), $b), dim=1)",
+        "matmul($a, $b)",
+        where=[rank("$a", 2), rank("$b", 2), _same_size(("$a", 1), ("$b", 0))],
+    ),
+    rewrite(
+        "sum(mul($a, $v), dim=-1)",
+        "matmul($a, $v)",
+        where=[rank("$v", 1), rank_at_least("$a", 2), _same_size(("$a", -1), ("$v", 0))],
+    ),
+    contract=REASSOCIATES,
+    example={"a": "f32(32, 48)", "b": "f32(40, 48)"},
+)
+
+rule(
+    "name-dot-product",
+    """Call a dot product by its name: the products are never written out.
+
+    Rewrite:     (x * y).sum()   -->   x @ y
+    Legal when:  both are vectors of one length, and the products are used nowhere else.
+    Numerics:    reassociates.
+    Refuses:     unknown-shape, rank, broadcast, used-elsewhere, not-floating.
+    """,
+    rewrite(
+        "sum(mul($x, $y), dim=0)",
+        "matmul($x, $y)",
+        where=[rank("$x", 1), rank("$y", 1), same_shape("$x", "$y")],
+    ),
+    contract=REASSOCIATES,
+    example={"x": "f32(4096)", "y": "f32(4096)"},
 )

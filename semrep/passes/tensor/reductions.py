@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from semrep.passes.base import Refusal
-from semrep.passes.contract import BITWISE, REASSOCIATES
-from semrep.passes.rule import rewrite, rule
-from semrep.passes.rule_guards import Found, may_be_unit, python_number, refusal, unit_dims, unknown
+from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE
+from semrep.passes.rule import Rewrite, rewrite, rule
+from semrep.passes.rule_guards import (
+    Found,
+    Guard,
+    constant,
+    may_be_unit,
+    positive,
+    python_number,
+    refusal,
+    unit_dims,
+    unknown,
+)
 
 _SQUEEZE = {"e": lambda found: _one(found, "d")}
 
@@ -181,4 +191,86 @@ rule(
     ),
     contract=REASSOCIATES,
     example={"x": "f32(64, 512)", "p": "f32(512)", "k": True},
+)
+
+
+def _limit(name: str) -> Guard:
+    return constant(name, lambda v: v is None or isinstance(v, (int, float)), "a number")
+
+
+def _extremes(op: str, inner: str, rest: str, guards: list[Guard]) -> list[Rewrite]:
+    """A maximum or minimum of f(x), in its spellings, as f of the extreme of x."""
+    return [
+        rewrite(
+            f"a{op}({inner}($x{rest}), dim=$d, keepdim=$k)",
+            f"{inner}(a{op}($x, dim=$d, keepdim=$k){rest})",
+            where=guards,
+        ),
+        rewrite(
+            f"{op}_dim({inner}($x{rest}), dim=$d, keepdim=$k)[0]",
+            f"{inner}({op}_dim($x, dim=$d, keepdim=$k)[0]{rest})",
+            where=guards,
+        ),
+    ]
+
+
+rule(
+    "extreme-before-scale",
+    """Take the maximum first, and scale, shift or clamp what is left.
+
+    Rewrite:     (x * 2).amax(1)   -->   x.amax(1) * 2;   the same with minima, with division,
+                 with a number added or subtracted, and with relu and clamp
+    Legal when:  the number is positive where it multiplies or divides. These functions never
+                 turn the order round in floating point either, and keep NaN. Their result is
+                 used nowhere else.
+    Numerics:    reassociates: the same values, but for the sign of a zero.
+    Refuses:     unknown-shape, constant, not-constant, not-a-number, used-elsewhere,
+                 not-floating.
+    """,
+    *(
+        form
+        for op in ("max", "min")
+        for inner, rest, guards in (
+            ("mul", ", $c", [positive("$c")]),
+            ("div", ", $c", [positive("$c")]),
+            ("add", ", $c", [python_number("$c")]),
+            ("sub", ", $c", [python_number("$c")]),
+            ("relu", "", []),
+            ("clamp", ", min=$a, max=$b", [_limit("$a"), _limit("$b")]),
+        )
+        for form in _extremes(op, inner, rest, guards)
+    ),
+    contract=REASSOCIATES.assuming(
+        "gradients at exact ties may go to another of the tied elements"
+    ),
+    example={"x": "f32(64, 512)", "c": 0.5, "d": 1, "k": False},
+)
+
+rule(
+    "extreme-before-activation",
+    """Take the maximum first, and evaluate a costly increasing function on what is left.
+
+    Rewrite:     tanh(x).amax(1)   -->   tanh(x.amax(1));   the same with minima, and with
+                 sigmoid, exp, softplus and elu
+    Legal when:  the function is increasing, and its result is used nowhere else.
+    Numerics:    within tolerance: implementations are increasing only up to their last bit. NaN
+                 comes through.
+    Refuses:     unknown-shape, constant, not-constant, used-elsewhere, not-floating.
+    """,
+    *(
+        form
+        for op in ("max", "min")
+        for inner, rest, guards in (
+            ("tanh", "", []),
+            ("sigmoid", "", []),
+            ("exp", "", []),
+            ("softplus", ", beta=$a, threshold=$b", [positive("$a")]),
+            ("elu", ", alpha=$a", [positive("$a")]),
+        )
+        for form in _extremes(op, inner, rest, guards)
+    ),
+    contract=WITHIN_TOLERANCE.assuming(
+        "gradients at exact ties may go to another of the tied elements"
+    ),
+    example={"x": "f32(64, 512)", "d": 1, "k": False},
 )
