@@ -30,7 +30,7 @@ from semrep.verify import Equivalent, Inconclusive, Verifier
 SAFE_PASSES = "canonical,scalar"
 """What `apply_passes` runs unless told otherwise: bitwise, and proven without a run."""
 
-GOAL_PASSES = "tensor,triton,loop,scalar"
+GOAL_PASSES = "array,tensor,triton,loop,scalar"
 """What `optimize` searches unless told otherwise."""
 
 STRATEGIES: dict[str, Strategy] = {"greedy": greedy, "beam": beam()}

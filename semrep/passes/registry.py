@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from semrep.passes.base import Pass
 
-FAMILIES = ("canonical", "scalar", "loop", "tensor", "triton", "cuda")
+FAMILIES = ("canonical", "scalar", "loop", "array", "tensor", "triton", "cuda")
 ENTRY_POINT_GROUP = "semrep.passes"
 
 _passes: dict[str, Pass | type[Pass]] = {}

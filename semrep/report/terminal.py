@@ -89,7 +89,7 @@ def _heart(step: Step) -> tuple[str, str]:
 
 def _by_reason(missed: tuple[Missed, ...]) -> list[str]:
     """One line a pass and reason, the most important family first."""
-    order = {"tensor": 0, "triton": 1, "loop": 2, "scalar": 3}
+    order = {"tensor": 0, "array": 0, "triton": 1, "loop": 2, "scalar": 3}
     counts: dict[tuple[str, str, str], int] = {}
     for m in missed:
         key = (m.site.pass_spec, m.refusal.code, m.refusal.message)

@@ -22,7 +22,7 @@ class Proposer(Protocol):
 
 # Algebra first: it changes how much work there is. Then what changes a kernel's traffic, then
 # loops, then scalar code, whose gains are small.
-_ORDER = {"tensor": 0, "triton": 1, "cuda": 1, "loop": 2, "scalar": 3, "canonical": 4}
+_ORDER = {"tensor": 0, "array": 0, "triton": 1, "cuda": 1, "loop": 2, "scalar": 3, "canonical": 4}
 
 
 class FixedOrder:

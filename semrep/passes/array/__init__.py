@@ -1,0 +1,1 @@
+"""Passes that make array operations of Python's loops."""
