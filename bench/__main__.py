@@ -16,27 +16,35 @@ SUITES = {
     "frontend": ("bench.frontend", "round trips of real files, throughput, latency, soundness"),
     "trust": ("bench.trust.suite", "faults caught, rewrites refused, cheats, containment"),
     "main": ("bench.main_job", "the search on every file of examples/, verified and timed"),
+    "kernelbench": ("bench.kernelbench.suite", "its problems made small: speedups, wrong rewrites"),
 }
 
-_OPTIONS = {"trust": ("root", "cache", "resume")}
+_OPTIONS = {
+    "trust": ("root", "cache", "resume"),
+    "kernelbench": ("root", "cache", "resume", "levels", "scale", "seconds", "only", "timed"),
+}
 
 EPILOG = """\
 suites:
 {suites}
-  report      write docs/benchmarks.md from the stored results; measures nothing
+  report       write docs/benchmarks.md from the stored results; measures nothing
 
 examples:
   python -m bench frontend --quick           a seeded sample, under a minute
   python -m bench frontend --quick --json -  the records alone, as one JSON list
   python -m bench frontend                   everything; kept in bench/results/frontend.json
   python -m bench report                     the page that shows what is kept
+  python -m bench kernelbench --root KernelBench/KernelBench --resume rows.jsonl
+                                             hours; Ctrl-C loses nothing: the same command goes on
+  python -m bench kernelbench --root KernelBench/KernelBench --only L2-14 --only Softmax --json -
+                                             a few problems, which are not stored
 
 Needs `pip install -e '.[bench,jax]'`. Full runs take minutes; leave the machine alone meanwhile.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    listed = "\n".join(f"  {name:10}  {what}" for name, (_, what) in SUITES.items())
+    listed = "\n".join(f"  {name:11}  {what}" for name, (_, what) in SUITES.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure semrep, its peers beside it.",
@@ -51,12 +59,43 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--part", metavar="NAME", help="trust: only this part; the others' stored figures stay"
     )
-    parser.add_argument("--root", metavar="DIR", help="KernelBench's folder with level1, level2")
     parser.add_argument(
-        "--cache", metavar="DIR", help="trust: folder with checkouts named gpuemu and tutorials"
+        "--root",
+        metavar="DIR",
+        help="KernelBench's folder with level1, level2, level3 (default $KERNELBENCH_ROOT)",
     )
     parser.add_argument(
-        "--resume", metavar="FILE", help="trust: rows of faults, read first and added to"
+        "--cache",
+        metavar="DIR",
+        help="trust: folder with checkouts named gpuemu and tutorials; kernelbench: folder that "
+        "keeps shrunk problems",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="trust, kernelbench: JSON lines, one a fault or a problem, read first and added to",
+    )
+    parser.add_argument(
+        "--levels", metavar="N", nargs="+", type=int, help="kernelbench: of 1 2 3 (default all)"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=("cpu", "tiny"),
+        help="kernelbench: a forward takes 1 to 200 ms on two cores (cpu), or under 20 (tiny)",
+    )
+    parser.add_argument("--seconds", type=float, help="kernelbench: begin no problem after so many")
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        help="kernelbench: these problems, by L2-14 or a part of the file's name; may be repeated",
+    )
+    parser.add_argument(
+        "--untimed",
+        dest="timed",
+        action="store_const",
+        const=False,
+        help="kernelbench: optimise and check, measure nothing",
     )
     parser.add_argument("--seed", type=int, default=0, help="decides every sample (default 0)")
     options = parser.parse_args(arguments)
@@ -81,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         Path(options.json).write_text(data + "\n", encoding="utf-8")
     print(table(records))
-    if not options.quick:
+    if not options.quick and getattr(suite, "is_whole", lambda *_: True)(given, records):
         command = f"python -m bench {options.suite}"
         command += f" --seed {options.seed}" if options.seed else ""
         run = Run(options.suite, command, described, records)

@@ -1,0 +1,1 @@
+"""Suite `kernelbench`: Stanford's KernelBench problems, made small, optimised and timed."""

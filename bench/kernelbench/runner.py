@@ -1,0 +1,177 @@
+"""Problem after problem, each in a process of its own; rows go to a file as they come."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.kernelbench.problems import Problem
+
+Say = Callable[[str], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How each problem is run. scale: a name in SCALES. budget_s: of one search. timing_s: of
+    one interleaved measurement. compile_s: inductor's limit for one text; 0: eager alone.
+    wall_s: after this many seconds the problem's process is killed. perturbed: other spellings
+    that are tried where something fired. timed: False leaves out all measuring."""
+
+    scale: str = "cpu"
+    budget_s: float = 25.0
+    timing_s: float = 5.0
+    compile_s: float = 90.0
+    wall_s: float = 600.0
+    seed: int = 0
+    modes: tuple[str, ...] = ("train", "eval")
+    perturbed: int = 2
+    timed: bool = True
+    cache: str | None = None
+
+
+def rows(
+    problems: Sequence[Problem],
+    plan: Plan,
+    say: Say,
+    resume: Path | None = None,
+    seconds: float | None = None,
+) -> Iterator[Row]:
+    """A row for each problem, those in the file `resume` first; new ones are added to it at once.
+    seconds: no problem is begun after so many. Ends early, and without an error, on Ctrl-C."""
+    wanted = {p.name for p in problems}
+    done = {
+        row["problem"]: row
+        for row in (_read(resume) if resume else [])
+        if row.get("scale") == plan.scale and row.get("seed") == plan.seed
+    }
+    yield from (row for name, row in done.items() if name in wanted)
+    left = [p for p in problems if p.name not in done]
+    if done:
+        say(f"{len(problems) - len(left)} of {len(problems)} problems are in {resume}")
+    deadline = time.monotonic() + (seconds or float("inf"))
+    for number, problem in enumerate(left, len(problems) - len(left) + 1):
+        if time.monotonic() > deadline:
+            say(f"stopped after {number - 1} of {len(problems)} problems")
+            return
+        try:
+            row = run_one(problem, plan)
+        except KeyboardInterrupt:
+            say(f"interrupted after {number - 1} of {len(problems)} problems")
+            return
+        if resume:
+            _append(resume, row)
+        say(f"[{number}/{len(problems)}] {problem.name}: {told(row)}")
+        yield row
+
+
+def run_one(problem: Problem, plan: Plan) -> Row:
+    """All that was found about one problem; `why` says what kept it from more."""
+    started = time.monotonic()
+    row: Row = {
+        "problem": problem.name, "level": problem.level, "scale": plan.scale, "seed": plan.seed
+    }  # fmt: skip
+    job = {**asdict(plan), "source": problem.source}
+    command = [sys.executable, "-m", "bench.kernelbench.job"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True, cwd=Path(__file__).parents[2],
+    ) as child:  # fmt: skip
+        try:
+            assert child.stdin is not None
+            child.stdin.write(json.dumps(job).encode())
+            child.stdin.close()
+            lines, said, timed_out = _outputs(child, started + plan.wall_s)
+        finally:
+            _kill(child)
+    for line in lines:
+        row.update(json.loads(line))
+    if timed_out:
+        row["cut"] = f"killed after {plan.wall_s:g} s"
+    elif child.returncode:
+        last = (said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        row["cut"] = f"exit code {child.returncode}: {last[:200]}"
+    if "train" not in row or "fired" not in row["train"]:
+        row.setdefault("why", row.get("cut", "no answer"))
+    elif row["train"]["fired"] and plan.timed and "speedup" not in row["train"]:
+        row.setdefault("why", f"not timed: {row.get('cut', 'no answer')}")
+    row["seconds"] = round(time.monotonic() - started, 2)
+    return row
+
+
+def _outputs(child: subprocess.Popen[bytes], deadline: float) -> tuple[list[bytes], bytes, bool]:
+    """Whole lines of the child's output, what it complained of, and whether time ran out."""
+    held: dict[Any, bytes] = {child.stdout: b"", child.stderr: b""}
+    with selectors.DefaultSelector() as selector:
+        for stream in held:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return held[child.stdout].split(b"\n")[:-1], held[child.stderr], True
+            for key, _ in ready:
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                held[key.fileobj] += chunk
+    child.wait()
+    return held[child.stdout].split(b"\n")[:-1], held[child.stderr], False
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """The child and what it started; nothing where all have ended."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def told(row: Row) -> str:
+    """The row in a few words."""
+    if row.get("why"):
+        return str(row["why"])
+    parts = []
+    for mode in ("train", "eval"):
+        found = row.get(mode)
+        if not found or "same_as" in found:
+            continue
+        if not found.get("fired"):
+            parts.append(f"{mode} {found.get('status', 'cut')}")
+            continue
+        words = f"{mode} {'+'.join(found['rules'])}"
+        if "speedup" in found:
+            words += f" {found['speedup']:.2f}x [{found['low']:.2f}, {found['high']:.2f}]"
+        if found.get("check", {}).get("wrong"):
+            words += " WRONG"
+        parts.append(words)
+    degenerate = f" ({row['degenerate']})" if row.get("degenerate") else ""
+    return "; ".join(parts) + degenerate + f" {row['seconds']:.0f} s"
+
+
+def _read(path: Path) -> list[Row]:
+    if not path.is_file():
+        return []
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue  # the line that was being written when the run was killed
+    return found
+
+
+def _append(path: Path, row: Row) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ends_open = path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("\n" if ends_open else "") + json.dumps(row, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
