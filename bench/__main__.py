@@ -17,11 +17,13 @@ SUITES = {
     "trust": ("bench.trust.suite", "faults caught, rewrites refused, cheats, containment"),
     "main": ("bench.main_job", "the search on every file of examples/, verified and timed"),
     "kernelbench": ("bench.kernelbench.suite", "its problems made small: speedups, wrong rewrites"),
+    "npbench": ("bench.npbench.suite", "its kernels against NumPy, Numba and jax.jit"),
 }
 
 _OPTIONS = {
     "trust": ("root", "cache", "resume"),
     "kernelbench": ("root", "cache", "resume", "levels", "scale", "seconds", "only", "timed"),
+    "npbench": ("root", "resume", "only"),
 }
 
 EPILOG = """\
@@ -62,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--root",
         metavar="DIR",
-        help="KernelBench's folder with level1, level2, level3 (default $KERNELBENCH_ROOT)",
+        help="KernelBench's folder with level1, level2, level3 (default $KERNELBENCH_ROOT); "
+        "npbench: a checkout of it (default $NPBENCH_ROOT)",
     )
     parser.add_argument(
         "--cache",
@@ -73,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--resume",
         metavar="FILE",
-        help="trust, kernelbench: JSON lines, one a fault or a problem, read first and added to",
+        help="trust, kernelbench, npbench: JSON lines, one a fault or a problem, read first and "
+        "added to",
     )
     parser.add_argument(
         "--levels", metavar="N", nargs="+", type=int, help="kernelbench: of 1 2 3 (default all)"
@@ -88,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--only",
         metavar="NAME",
         action="append",
-        help="kernelbench: these problems, by L2-14 or a part of the file's name; may be repeated",
+        help="kernelbench, npbench: these problems, by L2-14 or a part of the name; repeatable",
     )
     parser.add_argument(
         "--untimed",

@@ -197,11 +197,33 @@ _MAIN = (
         "Wall time of the slowest of these commands, start and imports included.",
     ),
 )
-FIGURES = {
-    (suite, figure.name): figure
-    for suite, figures in (("frontend", _FRONTEND), ("trust", _TRUST), ("main", _MAIN))
-    for figure in figures
-}
+_NPBENCH = (
+    Figure(
+        "wrong",
+        "Rewrites of NPBench's kernels that semrep verified and that gave other results on inputs "
+        "that nobody had seen.",
+        _at_most(0),
+    ),
+    Figure(
+        "kernels_done",
+        "Kernels that were optimised, checked and timed within their limit; a call takes 1 to "
+        "300 ms with size S, a larger one, or a halved one.",
+    ),
+    Figure(
+        "speedup_over_numpy",
+        "NumPy's time over the result's, both timed in turns in one process; 1 where nothing was "
+        "kept. Beside it the same for NPBench's own versions in Numba and jax.jit, compiled "
+        "before.",
+    ),
+    Figure(
+        "share_at_least_numba",
+        "Kernels on which the result, still NumPy, is as fast as Numba's version.",
+    ),
+)
+_SUITES = (
+    ("frontend", _FRONTEND), ("trust", _TRUST), ("main", _MAIN), ("npbench", _NPBENCH),
+)  # fmt: skip
+FIGURES = {(suite, figure.name): figure for suite, figures in _SUITES for figure in figures}
 
 
 def figure(record: Record) -> Figure:

@@ -10,7 +10,7 @@ from semrep.ir.environment import Environment
 from semrep.ir.flow import UNBOUND, Definition
 from semrep.ir.module import Module
 from semrep.ir.scopes import Binding
-from semrep.ir.signature import ScalarType, TensorType
+from semrep.ir.signature import OtherType, ScalarType, TensorType
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 from semrep.passes.array.affine import Affine, Atom
@@ -193,6 +193,9 @@ class ArrayFacts:
         if isinstance(seen, ScalarType):
             dtype = {"int": "int64", "float": "float64", "bool": "bool"}.get(seen.name)
             return number(dtype) if dtype is not None else None
+        if isinstance(seen, OtherType):
+            library, _, dtype = seen.name.rpartition(".")
+            return Array("numpy", dtype) if library == "numpy" and is_known(dtype) else None
         if isinstance(seen, TensorType) and seen.framework in LIBRARIES and is_known(seen.dtype):
             if seen.requires_grad or self._has_reshapers:
                 return None

@@ -10,7 +10,8 @@ Legal when:  as for `vectorize-elementwise-loop`; besides, the bounds of each lo
              on the others, each subscript is one counter plus what does not change, every
              counter stands in a factor, the arrays are of one floating-point type, and the
              result shares no memory with the factors.
-Numerics:    reassociates.
+Numerics:    within tolerance: another order of the same sums, of terms that need not be exact
+             where the inputs are small integers.
 Refuses:     no-product, unknown-type, unknown-range, unknown-subscript, may-wrap, dependent,
              out-of-bounds, unknown-size, live, and as vectorize-elementwise-loop.
 """
@@ -33,7 +34,7 @@ from semrep.passes.array.references import Reference, reference
 from semrep.passes.array.vectorize_elementwise_loop import ASSUMPTIONS
 from semrep.passes.array.vectors import Vectors, subscripted
 from semrep.passes.base import NodePass, Refusal
-from semrep.passes.contract import REASSOCIATES, Contract
+from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -46,7 +47,7 @@ class MatrixProductLoop(NodePass):
 
     name: ClassVar[str] = "matrix-product-loop"
     anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
-    contract: ClassVar[Contract] = REASSOCIATES.assuming(*ASSUMPTIONS)
+    contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(*ASSUMPTIONS)
 
     def matches(self, module: Module, unit: Unit, node: Node) -> bool:
         if unit.kind != FUNCTION:

@@ -12,7 +12,8 @@ Legal when:  as for `vectorize-elementwise-loop`; the last statement alone accum
              iteration changes, a condition that the loop runs at all stays around. max and
              min of floating point keep what they do with NaN only if the accumulator starts
              as a literal or an infinity.
-Numerics:    reassociates.
+Numerics:    within tolerance: another order of the same sums, of terms that need not be exact
+             where the inputs are small integers.
 Refuses:     no-accumulator, unknown-type, other-precision, nan-order, torch-extreme, dependent,
              and as vectorize-elementwise-loop.
 """
@@ -40,7 +41,7 @@ from semrep.passes.array.vectorize_elementwise_loop import (
 )
 from semrep.passes.array.vectors import Vector, Vectors
 from semrep.passes.base import NodePass, Refusal
-from semrep.passes.contract import REASSOCIATES, Contract
+from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 
@@ -61,7 +62,7 @@ class ReduceAccumulationLoop(NodePass):
 
     name: ClassVar[str] = "reduce-accumulation-loop"
     anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
-    contract: ClassVar[Contract] = REASSOCIATES.assuming(*ASSUMPTIONS)
+    contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(*ASSUMPTIONS)
 
     def matches(self, module: Module, unit: Unit, node: Node) -> bool:
         return unit.kind == FUNCTION and may_be_arrays(node)

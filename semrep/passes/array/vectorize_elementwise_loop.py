@@ -38,6 +38,7 @@ from semrep.passes.contract import BITWISE, WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 ASSUMPTIONS = (
+    "arrays have the ranks and element types of the observed call",
     "indices stay within their arrays as in the observed call, in branches not taken as well",
     "arguments that are written do not share memory with others",
 )
