@@ -27,7 +27,7 @@ from semrep.ir.dialects.op import (
 
 FAMILIES = (
     "elementwise", "activation", "reduction", "linalg", "shape", "indexing", "creation",
-    "convolution", "pooling", "normalization", "random", "conversion", "triton",
+    "convolution", "pooling", "normalization", "losses", "random", "conversion", "triton",
 )  # fmt: skip
 
 # How spellings are abbreviated in the tables.

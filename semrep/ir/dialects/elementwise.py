@@ -291,6 +291,7 @@ op(
     "input, other, /",
     "torch.logaddexp, Tensor.logaddexp(input, other)",
     "np.logaddexp, jnp.logaddexp(x1: input, x2: other, /)",
+    reference=":logaddexp",
     cost=TRANSCENDENTAL,
     commutative=True,
     elementwise=True,

@@ -42,6 +42,10 @@ def minimum(x: Any, y: Any) -> Any:
     return _extremum("minimum", x, y)
 
 
+def logaddexp(x: Any, y: Any) -> Any:
+    return _extremum("logaddexp", x, y)
+
+
 def amax(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return x.amax(() if dim is None else dim, keepdim=keepdim)
 
@@ -98,6 +102,10 @@ def squeeze(x: Any, dim: Any = None) -> Any:
 
 def expand(x: Any, size: Any) -> Any:
     return x.expand(size)
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    return x.broadcast_to(shape)
 
 
 def numpy_flip(x: Any, dim: Any = None) -> Any:

@@ -152,6 +152,7 @@ op(
     "torch.broadcast_to, Tensor.broadcast_to(input, shape: shape)",
     "np.broadcast_to, jnp.broadcast_to(array: input, shape)",
     "tl.broadcast_to(input, *shape)",
+    reference=":broadcast_to",
     purity=_VIEW,
     cost=FREE,
 )
