@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.kernelbench.shrink import TINY, shrink
 from bench.records import Record
-from bench.trust.third_party import from_environment, shrink
+from bench.trust.third_party import from_environment
 from semrep.passes.contract import WITHIN_TOLERANCE
 from semrep.runtime import Done, Harness, discover
 from semrep.verify import Equivalent, Verifier
@@ -74,7 +75,11 @@ def candidate(source: str, body: str) -> bytes:
 def examine(path: Path) -> Iterator[Outcome]:
     """All trivial candidates of one problem."""
     name = f"{path.parent.name}/{path.name}"
-    source = shrink(path.read_text(encoding="utf-8"))
+    shrunk = shrink(path.read_text(encoding="utf-8"), TINY)
+    if not shrunk.runs:
+        yield Outcome(name, why=shrunk.why)
+        return
+    source = shrunk.source
     harness = discover(source.encode())
     if not isinstance(harness, Harness):
         yield Outcome(name, why=str(harness))
