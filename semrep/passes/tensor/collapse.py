@@ -118,7 +118,7 @@ def _convolution(
     groups: int,
 ) -> str:
     """The convolution without one dimension: its taps there have become input channels."""
-    source, weight, bias = _factors(count, axis, dimension, kind == "conv_transpose")
+    source, weight = _factors(count, axis, dimension, kind == "conv_transpose")
     length = f"(shape($x)[{axis}]{_times(dimension.stride)}{_plus(dimension.extra)})"
     has_bias = found.value("$b").constant is not None or found.value("$b").tensor is not None
     if op == "mean":
@@ -139,13 +139,11 @@ def _convolution(
     return f"{kind}{count - 1}d({flat}, {weight}, {bias}, {', '.join(options)})"
 
 
-def _factors(
-    count: int, axis: int, dimension: _Dimension, transposed: bool
-) -> tuple[str, str, str]:
+def _factors(count: int, axis: int, dimension: _Dimension, transposed: bool) -> tuple[str, str]:
     """Input and weight: summed where every tap meets every element, otherwise one sum a tap,
     beside each other as channels."""
     if dimension.is_uniform:
-        return f"sum($x, dim={axis})", f"sum($w, dim={axis})", ""
+        return f"sum($x, dim={axis})", f"sum($w, dim={axis})"
     sums = []
     for first, last in dimension.parts:
         if (first, last) == (0, 0):
@@ -158,7 +156,7 @@ def _factors(
     if axis == channel + 1:
         moved = "$w"
     weight = f"flatten({moved}, start_dim={channel}, end_dim={channel + 1})"
-    return f"stack([{', '.join(sums)}], dim=2)", weight, ""
+    return f"stack([{', '.join(sums)}], dim=2)", weight
 
 
 def _times(stride: int) -> str:
