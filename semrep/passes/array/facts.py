@@ -123,7 +123,9 @@ class ArrayFacts:
             result = _joined([a for a in again if a is not None])
             if result is None or _core(result) != _core(candidate):
                 return None
-            return replace(result, shape=(None,) * result.rank) if result.rank else result
+            if result.shape != candidate.shape:
+                return replace(result, shape=(None,) * result.rank)
+            return result
         finally:
             del self._assumed[key]
 

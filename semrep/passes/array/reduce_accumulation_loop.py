@@ -2,7 +2,7 @@
 
 Rewrite:     for i in range(n): s += a[i] * b[i]   -->   s += np.dot(a[:n], b[:n])
              for i in range(n): m = max(m, a[i])   -->   m = max(m, np.fmax.reduce(a[:n]))
-             for i in range(n):                    -->   c += np.count_nonzero(a[:n] > t)
+             for i in range(n):                    -->   c += int(np.count_nonzero(a[:n] > t))
                  if a[i] > t: c += 1
              for k in range(m): y[i] += a[i, k]    -->   y[i] += np.sum(a[i, :m])
 Legal when:  as for `vectorize-elementwise-loop`; the last statement alone accumulates, into
@@ -222,7 +222,11 @@ def _line(
         if found.value.kind == "integer" and before.weak and before.dtype == "int64":
             if condition.array.framework != "numpy":
                 raise Unproven("unknown-type", "the count would be a tensor", found.condition)
-            count = f"{vectors.function('count_nonzero', 'numpy')}({condition.text})"
+            if not loop.arrays.environment.is_builtin("int") or any(
+                "int" in scope.names for scope in loop.facts.scopes.scopes
+            ):
+                raise Unproven("unknown-type", "`int` is another name here", found.target)
+            count = f"int({vectors.function('count_nonzero', 'numpy')}({condition.text}))"
             times = "" if found.value.text == "1" else f"{found.value.text} * "
             return f"{target} {found.operator}= {times}{count}"
         value = vectors.guarded_value(found.value)
