@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import resource
 import subprocess
@@ -31,12 +32,11 @@ if TYPE_CHECKING:  # torch is loaded where it is needed
     from bench.kernelbench.footprint import Footprint
 
 # A change of the method makes stored results stale.
-_VERSION = 8
+_VERSION = 10
 _WALL_S = 240.0
 _MEMORY = 6 << 30
 _LARGEST_OPERATION = 6
 _TRIALS = 4
-_ENOUGH_S = 0.003
 
 Kind = Literal["batch", "space", "feature", "width"]
 
@@ -46,6 +46,7 @@ _DESCENT: tuple[tuple[Kind, int], ...] = (
     ("batch", 2), ("width", 32), ("space", 4), ("width", 8), ("feature", 8), ("space", 2),
     ("width", 4),
 )  # fmt: skip
+# Then back up while it fits: a large batch is what makes work on weights alone worth while.
 _ASCENT: tuple[Kind, ...] = ("width", "feature", "space", "batch")
 
 _TOGETHER: Mapping[Kind, tuple[tuple[Kind, ...], ...]] = {
@@ -65,7 +66,6 @@ _IS_COUNT = re.compile(
 )
 _IS_BATCH = re.compile(r"batch|^bs$|^b$", re.IGNORECASE)
 _IS_SPACE = re.compile(r"seq|length|len$|height|width|image|img|spatial|^[hwd]$", re.IGNORECASE)
-_IS_OTHER = re.compile(f"{_IS_COUNT.pattern}|{_IS_SPACE.pattern}", re.IGNORECASE)
 _STRUCTURE = ("kernel_size", "stride", "padding", "output_padding", "dilation", "groups",
               "num_groups", "num_heads", "num_layers", "nhead", "patch_size")  # fmt: skip
 
@@ -182,7 +182,8 @@ def shrink_here(source: str, scale: Scale) -> Shrunk:
         best = found if best is None or _better(found, best, scale) else best
         if found.fits or not found.runs:
             break
-        factor = 0.25 if found.measured_s > scale.ceiling_s else 4.0
+        middle = math.sqrt(max(scale.floor_s, scale.ceiling_s / 100) * scale.ceiling_s)
+        factor = min(16.0, max(1 / 16, middle / max(found.measured_s, 1e-6)))
         aim = replace(aim, target_s=aim.target_s * factor)
     assert best is not None
     return best
@@ -222,18 +223,10 @@ class _Sizes:
         for kind in _ASCENT:
             while exponents[kind] > 0:
                 larger = {**exponents, kind: exponents[kind] - 1}
-                # A batch stays in proportion to what it is multiplied with.
-                others = max(exponents["space"], exponents["feature"])
-                if kind == "batch" and larger[kind] < others and not self._too_small(exponents):
-                    break
                 if not self._fits(larger, scale):
                     break
                 exponents = larger
         return exponents
-
-    def _too_small(self, exponents: Mapping[Kind, int]) -> bool:
-        found = self._footprint(exponents)
-        return found is not None and found.seconds < _ENOUGH_S
 
     def outcome(self, exponents: Mapping[Kind, int], scale: Scale) -> Shrunk:
         values = self._values(exponents)
@@ -349,7 +342,8 @@ def _classified(source: str) -> Iterator[tuple[Site, Kind]]:
         if kind is not None:
             yield site, kind
     for site in sites:
-        if site.place == "class" and not _IS_OTHER.search(site.name):
+        is_count = site.value <= _MAYBE_COUNT and _IS_COUNT.search(site.name)
+        if site.place == "class" and not is_count and not _IS_SPACE.search(site.name):
             yield site, "width"
 
 

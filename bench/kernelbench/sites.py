@@ -95,8 +95,21 @@ def _class(text: _Text, node: ast.ClassDef) -> Iterator[Site]:
             for argument, maybe in zip(arguments.kwonlyargs, arguments.kw_defaults):
                 if maybe is not None:
                     yield from _expression(text, maybe, argument.arg, "class")
+            if function.name == "forward":
+                yield from _arguments(text, function)
+                continue
             for child in function.body:
                 yield from _statement(text, child, "class")
+
+
+def _arguments(text: _Text, function: ast.FunctionDef) -> Iterator[Site]:
+    """Numbers that stand alone as arguments: elsewhere in a forward they are part of a formula."""
+    for call in ast.walk(function):
+        if isinstance(call, ast.Call):
+            for argument in call.args:
+                value = _constant(argument)
+                if value is not None and value >= 2:
+                    yield text.site(argument, value, "", "class")
 
 
 def _expression(text: _Text, node: ast.expr, name: str, place: Place) -> Iterator[Site]:
