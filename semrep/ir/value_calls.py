@@ -218,6 +218,12 @@ def _builtin(self: Evaluator, node: Node, name: str, positional: list[Value]) ->
         except (ValueError, OverflowError):
             return value
         value.type = scalar_type(value.constant)
+    elif (
+        name == "float"
+        and len(positional) == 1
+        and str(positional[0].constant).lower().lstrip("+-") in ("inf", "infinity", "nan")
+    ):
+        return self.constant(float(positional[0].constant), node)
     elif name in ("int", "float", "bool", "str", "len"):
         value.type = ScalarType("int" if name == "len" else name)
     return value

@@ -116,7 +116,7 @@ class Evaluator:
     def tuple_of(self, items: list[Value], node: Node | None) -> Value:
         storage: frozenset[int] = frozenset().union(*(v.storage for v in items))
         value = Value(TUPLE, arguments={str(n): v for n, v in enumerate(items)}, storage=storage)
-        if all(v.is_constant for v in items):
+        if all(v.is_constant and v.op_name != "slice" for v in items):
             value.constant = tuple(v.constant for v in items)
         return self.add(value, node)
 
@@ -471,10 +471,20 @@ class Evaluator:
                     parts.append(None)
                 elif c.named and c.kind != "comment":
                     value = self.evaluate(c)
-                    if not value.is_constant or value.kind != CONSTANT:
+                    if not value.is_constant:
                         return None
-                    parts[-1] = value.constant
-            return self.constant(slice(*parts) if len(parts) > 1 else slice(parts[0]))
+                    parts[-1] = value
+            parts += [None] * (3 - len(parts))
+            bounds = [p.constant if isinstance(p, Value) else None for p in parts]
+            if all(p is None or p.kind == CONSTANT for p in parts):
+                return self.constant(slice(*bounds))
+            # The facts fix the bounds, not the text: an operation, never a literal.
+            arguments = {
+                name: p if p is not None else self.constant(None)
+                for name, p in zip(("start", "stop", "step"), parts, strict=True)
+            }
+            op = op_named("slice")
+            return self.add(Value(OP, op=op, arguments=arguments, constant=slice(*bounds)), node)
         if node.kind == "ellipsis":
             return self.constant(Ellipsis)
         return self.evaluate(node)

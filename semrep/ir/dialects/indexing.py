@@ -1,10 +1,12 @@
 """Subscripts, gathers and scatters."""
 
 from semrep.ir.dialects.catalogue import layer, op
-from semrep.ir.dialects.op import GATHER, may_alias
+from semrep.ir.dialects.op import FREE, GATHER, may_alias
 
 # `x[index]`: a view for basic indices, a copy for arrays of indices.
 op("getitem", "input, /, index", reference=":getitem", purity=may_alias("input"), cost=GATHER)
+# `a:b:c` in a subscript, where the bounds are sizes: written by the subscript itself.
+op("slice", "start, stop, step, /", reference="builtins.slice", cost=FREE)
 op(
     "index_select",
     "input: tensor, /, dim, index",

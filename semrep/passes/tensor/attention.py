@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from semrep.passes.base import Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE
-from semrep.passes.rule import rewrite, rule
-from semrep.passes.rule_guards import Found, python_number, rank, refusal, same_shape
+from semrep.passes.rule import Rewrite, rewrite, rule
+from semrep.passes.rule_guards import (
+    Found,
+    Guard,
+    constant,
+    python_number,
+    rank,
+    refusal,
+    same_shape,
+    unknown,
+)
 
 
 def _swaps_last_two(found: Found) -> Refusal | None:
@@ -72,3 +81,55 @@ rule(
     example={"q": "f32(2, 4, 64, 32)", "k": "f32(2, 4, 64, 32)", "v": "f32(2, 4, 64, 32)",
              "t": (0, 1, 3, 2), "c": 5.0},
 )  # fmt: skip
+
+
+_HIDES = constant(
+    "$n", lambda v: isinstance(v, (int, float)) and v <= -1e9, "minus infinity or far below 0"
+)
+
+
+def _boolean(found: Found) -> Refusal | None:
+    mask = found.tensor("$m")
+    if mask is None:
+        return unknown(found.value("$m"))
+    if mask.dtype == "bool":
+        return None
+    return refusal("mask", f"the mask is {mask.dtype}, not bool", found.value("$m"))
+
+
+def _masked(scores: str, scale: str, guards: list[Guard]) -> list[Rewrite]:
+    made = []
+    for hidden, mask, more in (
+        (f"masked_fill({scores}, eq($m, 0), $n)", "ne($m, 0)", []),
+        (f"masked_fill({scores}, $m, $n)", "logical_not($m)", [_boolean]),
+        (f"where($m, {scores}, $n)", "$m", [_boolean]),
+    ):
+        made.append(
+            rewrite(
+                f"matmul(softmax({hidden}, dim=-1), $v)",
+                _ATTENTION.format(f"attn_mask={mask}, ", scale),
+                where=[*guards, *more, _HIDES],
+            )
+        )
+    return made
+
+
+rule(
+    "name-masked-attention",
+    """Call attention under a mask by its name: neither scores nor hidden ones are written out.
+
+    Rewrite:     softmax((q @ k.transpose(-2, -1) * c).masked_fill(m, -inf), -1) @ v
+                 -->   scaled_dot_product_attention(q, k, v, attn_mask=torch.logical_not(m), scale=c)
+    Legal when:  as for name-attention; the mask is boolean, or compared with 0, and what it hides
+                 gets minus infinity or a number far below 0. The same with `where`.
+    Numerics:    within tolerance. A row that is hidden wholly is NaN, or a mean, before, and not
+                 after.
+    Refuses:     unknown-shape, rank, broadcast, dims, not-a-number, not-constant, constant, mask,
+                 used-elsewhere, not-floating, mixed-types.
+    """,
+    *_masked(f"mul({_SCORES}, $c)", "$c", [*_GUARDS, python_number("$c")]),
+    *_masked(f"div({_SCORES}, $c)", "1 / $c", [*_GUARDS, python_number("$c")]),
+    *_masked(_SCORES, "1.0", _GUARDS),
+    types="any",
+    contract=WITHIN_TOLERANCE.assuming("no row of the mask is hidden wholly"),
+)

@@ -86,6 +86,8 @@ def _array(fact: object, generator: numpy.random.Generator) -> Any:
     assert isinstance(fact, TensorType)
     if fact.dtype.startswith("float"):
         data = generator.standard_normal(fact.shape)
+    elif fact.dtype == "bool":
+        data = generator.random(fact.shape) < 0.7
     else:
         data = generator.integers(-8, 8, fact.shape)
     if fact.framework == "torch":
