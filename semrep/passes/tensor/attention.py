@@ -119,7 +119,7 @@ rule(
     """Call attention under a mask by its name: neither scores nor hidden ones are written out.
 
     Rewrite:     softmax((q @ k.transpose(-2, -1) * c).masked_fill(m, -inf), -1) @ v
-                 -->   scaled_dot_product_attention(q, k, v, attn_mask=torch.logical_not(m), scale=c)
+                 -->   scaled_dot_product_attention(q, k, v, attn_mask=logical_not(m), scale=c)
     Legal when:  as for name-attention; the mask is boolean, or compared with 0, and what it hides
                  gets minus infinity or a number far below 0. The same with `where`.
     Numerics:    within tolerance. A row that is hidden wholly is NaN, or a mean, before, and not
