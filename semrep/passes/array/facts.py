@@ -24,8 +24,8 @@ class Array:
     """An array, tensor, or (rank 0) an element of one.
 
     weak: one of Python's own numbers, whose type gives way to the arrays' it meets.
-    roots: the memory that it may be a view of; None: unknown. is_whole: it is all of its one
-    root, laid out the same way.
+    roots: the memory that it may be a view of, none for a value without a name; None: unknown.
+    is_whole: it is all of its one root, laid out the same way.
     """
 
     framework: str
@@ -51,7 +51,7 @@ _ELEMENTWISE = frozenset(
      "cosh", "arcsin", "arccos", "arctan", "floor", "ceil", "rsqrt", "sigmoid", "erf", "square",
      "reciprocal", "relu"}
 )  # fmt: skip
-_KEEPS_TYPE = frozenset({"abs", "absolute", "fabs", "negative", "conj", "copy", "clone", "square"})
+_KEEPS_TYPE = frozenset({"abs", "absolute", "fabs", "negative", "copy", "clone", "square"})
 _PAIRWISE = frozenset({"maximum", "minimum", "fmax", "fmin", "add", "subtract", "multiply"})
 _MAKERS = {"zeros": 0, "ones": 0, "empty": 0, "full": 0, "ndarray": 0}
 _LIKE = frozenset({"zeros_like", "ones_like", "empty_like", "full_like"})
@@ -146,7 +146,7 @@ class ArrayFacts:
                     return None
             found = self.of(right)
             if found is not None and _is_maker(self, right):
-                found = replace(found, roots=frozenset({("made", id(store))}), is_whole=True)
+                found = replace(found, roots=frozenset({("made", id(right))}), is_whole=True)
             return found
         if parent.kind == "augmented_assignment":
             before = self.of_load(store)
@@ -297,6 +297,8 @@ class ArrayFacts:
         found = self.of(node["argument"])
         if found is None or found.dtype == "bool" or node.operator not in "+-":
             return None
+        if node.operator == "+" and found.framework == "torch":
+            return None  # is the tensor itself
         return replace(found, roots=frozenset(), is_whole=False)
 
     def _binary(self, node: Node) -> Array | None:
@@ -636,8 +638,8 @@ class ArrayFacts:
 def either(a: Array | None, one: Node, b: Array | None, other: Node) -> Array | None:
     """The type of what is the one value or the other. A number of Python's own beside an array
     passes for one of its elements only where that is exactly the same number."""
-    if a is None or b is None or a.shape != b.shape:
-        return None
+    if a is None or b is None or a.rank or b.rank:
+        return None  # one of two arrays is no new one
     for strong, weak, node in ((a, b, other), (b, a, one)):
         if not strong.weak and weak.weak:
             literal = node.unparenthesized.kind == "integer"

@@ -159,7 +159,7 @@ class _Nest:
             raise Unproven("unknown-type", "the factors are not of one type", node)
         ref = reference(arrays, node) if node.kind == "subscript" else None
         if ref is not None:
-            if ref.array.roots is None or own.array.roots is None:
+            if not ref.array.roots or not own.array.roots:
                 raise Unproven("dependent", "this may be what the loops write", node)
             if ref.array.roots & own.array.roots:
                 raise Unproven("dependent", "this may be what the loops write", node)

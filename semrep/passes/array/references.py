@@ -147,7 +147,7 @@ def distance(
     """Iterations from a touch of `first` to one of `second` at the same memory. `step`: of the
     counter."""
     a, b = first.array.roots, second.array.roots
-    if a is None or b is None:
+    if not a or not b:
         return ANY
     if not a & b:
         return NEVER

@@ -39,7 +39,8 @@ from semrep.passes.registry import register
 
 ASSUMPTIONS = (
     "arrays have the ranks and element types of the observed call",
-    "indices stay within their arrays as in the observed call, in branches not taken as well",
+    "indices stay within their arrays as in the observed call, also where a branch or an inner "
+    "loop does not run",
     "arguments that are written do not share memory with others",
 )
 

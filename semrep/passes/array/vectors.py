@@ -31,7 +31,7 @@ from semrep.passes.loop.loops import stored_names
 # One element or many: the same bits.
 _EXACT = frozenset(
     {"sqrt", "abs", "absolute", "fabs", "negative", "floor", "ceil", "square", "maximum",
-     "minimum", "fmax", "fmin", "add", "subtract", "multiply", "conj"}
+     "minimum", "fmax", "fmin", "add", "subtract", "multiply"}
 )  # fmt: skip
 _QUIET = _EXACT - {"sqrt"}
 _CLOSE = frozenset(
