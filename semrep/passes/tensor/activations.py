@@ -22,7 +22,7 @@ from semrep.passes.rule_guards import (
 from semrep.passes.rule_guards import refusal as refuse
 from semrep.passes.tensor.ranges import bounds, may_be_minus_zero
 
-_TIES = "gradients at exact ties and limits may differ"
+_TIES = "gradients at exact ties and limits, and at NaN, may differ"
 _FINITE_EXP = "no exponential overflows or underflows where the library function would not"
 
 
@@ -90,6 +90,13 @@ def unshared(name: str) -> Guard:
         return refuse("may-alias", message, root)
 
     return check
+
+
+def not_flushed(found: Found) -> Refusal | None:
+    """XLA flushes subnormal numbers to zero in some functions, and a copy does not."""
+    if found.match.root.framework != "jax":
+        return None
+    return refuse("subnormal", "jax may make zeros of subnormal numbers here", found.match.root)
 
 
 def in_framework(*frameworks: str) -> Guard:
@@ -383,7 +390,10 @@ def _not_minus_zero(found: Found) -> Refusal | None:
 
 def _unchanging(pattern: str, low: float, high: float, *where: Guard) -> Rewrite:
     return rewrite(
-        pattern, "$x", where=[_within(low, high), *where, same_layout("$x")], screen=[_has_range]
+        pattern,
+        "$x",
+        where=[_within(low, high), not_flushed, *where, same_layout("$x")],
+        screen=[_has_range],
     )
 
 
@@ -396,7 +406,8 @@ rule(
                  abs, squares, exp, softmax, clamps and what only moves elements around.
                  Nobody may see that the result shares memory with what is clamped.
     Numerics:    bitwise; NaN comes through.
-    Refuses:     unknown-shape, range, minus-zero, layout, may-alias, not-constant, not-floating.
+    Refuses:     unknown-shape, range, minus-zero, subnormal, layout, may-alias, not-constant,
+                 not-floating.
     """,
     _unchanging("relu($x)", 0.0, math.inf),
     _unchanging("relu6($x)", 0.0, 6.0),

@@ -22,7 +22,13 @@ from semrep.passes.rule_guards import (
     unknown,
 )
 from semrep.passes.rule_guards import refusal as refuse
-from semrep.passes.tensor.activations import all_floating, in_framework, same_layout, unshared
+from semrep.passes.tensor.activations import (
+    all_floating,
+    in_framework,
+    not_flushed,
+    same_layout,
+    unshared,
+)
 
 _OVERFLOW = "overflow and underflow can come at another magnitude"
 
@@ -49,13 +55,13 @@ rule(
                  the zero is subtracted: adding it turns -0.0 into 0.0. Nobody may see that the
                  result shares memory with x.
     Numerics:    bitwise.
-    Refuses:     unknown-shape, constant, complex, layout, type-changes, may-alias.
+    Refuses:     unknown-shape, complex, subnormal, layout, type-changes, may-alias.
     """,
-    rewrite("mul($x, 1)", "$x", where=[_real, same_layout("$x")]),
-    rewrite("div($x, 1)", "$x", where=[_real, same_layout("$x")]),
-    rewrite("pow($x, 1)", "$x", where=[_real, same_layout("$x")]),
-    rewrite("sub($x, 0)", "$x", where=[_real, same_layout("$x")]),
-    rewrite("add($x, $c)", "$x", where=[_real, same_layout("$x")],
+    rewrite("mul($x, 1)", "$x", where=[_real, not_flushed, same_layout("$x")]),
+    rewrite("div($x, 1)", "$x", where=[_real, not_flushed, same_layout("$x")]),
+    rewrite("pow($x, 1)", "$x", where=[_real, not_flushed, same_layout("$x")]),
+    rewrite("sub($x, 0)", "$x", where=[_real, not_flushed, same_layout("$x")]),
+    rewrite("add($x, $c)", "$x", where=[_real, not_flushed, same_layout("$x")],
         screen=[constant("$c", lambda v: isinstance(v, float) and v == 0 and math.copysign(1.0, v) < 0, "minus zero")]),
     types="any",
     contract=BITWISE,
@@ -145,19 +151,15 @@ rule(
     "add-product",
     """Multiply and add in one kernel: the product is never written out.
 
-    Rewrite:     x + a * b   -->   torch.addcmul(x, a, b);   x + a / b   -->   addcdiv(x, a, b)
+    Rewrite:     x + a * b   -->   torch.addcmul(x, a, b)
     Legal when:  x, a and b are arrays, and the product is used nowhere else. Only in torch.
+                 Quotients are left alone: the gradient of addcdiv squares the divisor.
     Numerics:    reassociates: one rounding may take the place of two.
     Refuses:     unknown-shape, no-name, not-an-array, used-elsewhere, not-faster, not-floating.
     """,
     rewrite(
         "add($x, mul($a, $b))",
         "addcmul($x, $a, $b)",
-        where=[in_framework("torch"), _arrays("$x", "$a", "$b")],
-    ),
-    rewrite(
-        "add($x, div($a, $b))",
-        "addcdiv($x, $a, $b)",
         where=[in_framework("torch"), _arrays("$x", "$a", "$b")],
     ),
     contract=_FUSED,
@@ -391,7 +393,7 @@ rule(
     rewrite("minimum(maximum($x, $a), $b)", "clamp($x, min=$a, max=$b)", where=[all_floating("$x"), lambda found: _ordered(found)]),
     rewrite("maximum(minimum($x, $b), $a)", "clamp($x, min=$a, max=$b)", where=[all_floating("$x"), lambda found: _ordered(found)]),
     types="any",
-    contract=REASSOCIATES.assuming("gradients at exactly the limit may differ"),
+    contract=REASSOCIATES.assuming("gradients at exactly the limit, and at NaN, may differ"),
     example={"x": "f32(64, 256)", "c": 0.5},
 )  # fmt: skip
 
@@ -423,7 +425,7 @@ rule(
     rewrite("where(logical_not($c), $a, $b)", "where($c, $b, $a)", where=[lambda found: _is_bool(found)]),
     rewrite("where(bitwise_not($c), $a, $b)", "where($c, $b, $a)", where=[lambda found: _is_bool(found)]),
     types="any",
-    contract=BITWISE,
+    contract=BITWISE.assuming("what is never chosen needs no gradient of zeros"),
 )  # fmt: skip
 
 

@@ -159,7 +159,7 @@ rule(
         for variance in _VARIANCES
         for pattern in _divided(_CENTRED, variance)
     ),
-    contract=WITHIN_TOLERANCE,
+    contract=WITHIN_TOLERANCE.assuming("the variance does not overflow"),
     example={"x": "f32(64, 256)", "e": 1e-5},
 )  # fmt: skip
 
