@@ -88,6 +88,12 @@ TINY = Scale("tiny", 0.002, 0.0, 0.020, 2 << 20)
 SCALES: Mapping[str, Scale] = {scale.name: scale for scale in (CPU, TINY)}
 
 
+def scale_of(target_ms: float) -> Scale:
+    """A scale for forwards of about so many modelled milliseconds, as short ones as there are."""
+    held = int(TINY.held_bytes * max(1.0, target_ms / (1e3 * TINY.target_s)))
+    return Scale(f"{target_ms:g} ms", target_ms / 1e3, 0.0, target_ms / 1e2, held)
+
+
 @dataclass(frozen=True, slots=True)
 class Shrunk:
     """source: the smaller problem; the original's text where nothing was changed or `why` says

@@ -19,7 +19,7 @@ from bench.kernelbench.figures import records
 from bench.kernelbench.perturb import is_same, perturb, respelled, results
 from bench.kernelbench.problems import Problem, problems
 from bench.kernelbench.runner import Plan, rows
-from bench.kernelbench.shrink import CPU, TINY, shrink_here
+from bench.kernelbench.shrink import CPU, TINY, scale_of, shrink_here
 from bench.kernelbench.sites import replaced, size_sites
 from bench.kernelbench.spellings import SPELLINGS
 from bench.kernelbench.subjects import in_eval_mode, namespace
@@ -146,6 +146,7 @@ def test_shrinking_is_deterministic_and_goes_as_far_as_asked():
     features, hidden = _values(one.source, "features", "hidden")
     assert features < 8192 and hidden >= 8
     assert one.modelled_s <= SMALL.target_s
+    assert scale_of(2.0).target_s == TINY.target_s and scale_of(2.0).ceiling_s == TINY.ceiling_s
 
 
 def test_shrinking_leaves_heads_and_written_numbers_consistent():
