@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from semrep.ir.signature import LayerType
-from semrep.ir.values import ATTRIBUTE, OP
+from semrep.ir.values import ATTRIBUTE
 from semrep.passes.base import Refusal
 from semrep.passes.contract import REASSOCIATES, WITHIN_TOLERANCE
 from semrep.passes.rule import Rewrite, rewrite, rule
@@ -18,7 +17,6 @@ from semrep.passes.rule_guards import (
     Guard,
     constant,
     describe,
-    positive,
     rank,
     same_shape,
     unknown,
@@ -236,12 +234,6 @@ rule(
     example={"x": "f32(64, 256)", "w": "f32(256)", "b": "f32(256)", "s": (256,), "e": 1e-5},
 )
 
-_NORMS = (
-    "rms_norm(IT, $w, normalized_shape=$s, eps=EPS)",
-    "group_norm(IT, $w, $b, num_groups=$s, eps=EPS)",
-    "instance_norm(IT, None, None, $w, $b, use_input_stats=True, momentum=$s, eps=EPS)",
-)
-
 
 def _is_batched(found: Found) -> Refusal | None:
     """A layer also takes one sample without a batch dimension, and means other dimensions then."""
@@ -262,48 +254,6 @@ def _is_batched(found: Found) -> Refusal | None:
             if not value.type.name.endswith(f"{source.rank - 2}d"):
                 return refuse("rank", "the layer is given one sample without a batch", root)
     return None
-
-
-def _scaled_epsilon(inverse: bool) -> Callable[[Found], Any]:
-    def compute(found: Found) -> Any:
-        epsilon, scale = found.value("$e"), found.constant("$c")
-        given = epsilon.constant
-        if epsilon.kind == OP or not isinstance(given, (int, float)):
-            return refuse("not-constant", "epsilon is not a known number", found.match.root)
-        made = given * scale**2 if inverse else given / scale**2
-        if given > 0 and 1e-30 < made < 1e30:
-            return made
-        return refuse(
-            "constant", "epsilon would leave the range of the element type", found.match.root
-        )
-
-    return compute
-
-
-rule(
-    "scale-into-norm",
-    """Normalise without scaling first: the scale goes into epsilon.
-
-    Rewrite:     rms_norm(x * c, s, w, e)   -->   rms_norm(x, s, w, e / c**2);   the same for
-                 group_norm and instance_norm
-    Legal when:  c and e are positive constants; no running statistics see the scaled array, which
-                 is used nowhere else.
-    Numerics:    within tolerance; overflow can come at another magnitude.
-    Refuses:     unknown-shape, constant, not-constant, rank, used-elsewhere, mixed-types.
-    """,
-    *(
-        rewrite(
-            norm.replace("IT", f"{name}($x, $c)").replace("EPS", "$e"),
-            norm.replace("IT", "$x").replace("EPS", "$f"),
-            where=[positive("$c"), *([_is_batched] if norm.startswith("instance") else [])],
-            computed={"f": _scaled_epsilon(name == "div")},
-        )
-        for norm in _NORMS
-        for name in ("mul", "div")
-    ),
-    contract=WITHIN_TOLERANCE.assuming(_OVERFLOW),
-    example={"x": "f32(64, 256)", "w": None, "s": (256,), "e": 1e-5, "c": 3.0},
-)
 
 
 def _as_layer_norm(found: Found) -> str | Refusal:
@@ -373,7 +323,8 @@ rule(
     Legal when:  the batch norm does not train: the layer is in eval mode, or the flag is False in
                  the text. The weights are folded in each call, so they may change. The input has
                  a batch dimension, and the convolution's output is used nowhere else.
-    Numerics:    within tolerance: the inverse root is rounded before it meets the weights.
+    Numerics:    within tolerance: each weight is rounded once more, which shows where the
+                 convolution's own sums are exact (small integers).
     Refuses:     unknown-shape, rank, used-elsewhere, not-faster, not-floating.
     """,
     *_folded("linear", 0),
@@ -381,6 +332,7 @@ rule(
     *_folded("conv1d", 1),
     *_folded("conv3d", 3),
     contract=WITHIN_TOLERANCE,
+    is_opt_in=True,
     example={"x": "f32(64, 256)", "w": "f32(128, 256)", "b": "f32(128)", "m": "f32(128)", "v": "f32(128)",
              "g": "f32(128)", "h": "f32(128)", "o": 0.1, "e": 20.0},
 )  # fmt: skip
