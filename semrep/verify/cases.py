@@ -107,7 +107,7 @@ class Domain:
 
     accepted, rejected: variants of the first example, most telling first; tried: how many.
     symbols: the dimensions that must be equal, as groups of "path.axis" with their size.
-    configurations: of the autotuner with most of them.
+    configurations: of the autotuner with most of them. unknown: why nothing of this was found out.
     """
 
     accepted: tuple[Case, ...] = ()
@@ -115,6 +115,7 @@ class Domain:
     tried: int = 0
     symbols: tuple[tuple[int, tuple[str, ...]], ...] = ()
     configurations: int = 1
+    unknown: str = ""
 
 
 def named_seed(seed: int, name: str) -> int:

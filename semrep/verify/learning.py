@@ -33,6 +33,8 @@ from semrep.verify.inputs import commonest_float, derived, set_state
 SECONDS: Mapping[Effort, float] = {"quick": 4.0, "full": 15.0, "paranoid": 40.0}
 # A variant that takes longer than this is left out: a busy machine must not decide.
 SLOWEST_S = 1.0
+# A call on other sizes may be compiled anew, as the first was: these count from what that took.
+_SLOWEST_CALLS, _DEADLINE_CALLS, _LATEST_S = 4, 8, 40.0
 _PRIMES = (7, 13, 5, 11, 17, 3, 19)
 _LONG: Mapping[Effort, int] = {"quick": 4099, "full": 65_537, "paranoid": 393_217}
 _MOST_ELEMENTS: Mapping[Effort, int] = {"quick": 1 << 17, "full": 1 << 20, "paranoid": 1 << 22}
@@ -80,7 +82,9 @@ class Learner:
         self.seed = seed
         self.boundaries = boundaries
         self.file = file_name(harness.path, "original")
-        self.deadline = time.monotonic() + SECONDS[effort]
+        self._seconds = SECONDS[effort]
+        self._slowest_s = SLOWEST_S
+        self._started, self._born = time.monotonic(), time.process_time()
         self.accepted: list[Case] = []
         self.rejected: list[Case] = []
         self.tried = 0
@@ -93,7 +97,12 @@ class Learner:
     def learn(self) -> dict[str, Any]:
         """Accepted and rejected variants as plain data; see `cases.Domain`."""
         groups: list[Group] = []
-        if self.leaves and self._returns(self._case("normal")):
+        first = time.process_time()
+        returns = self._returns(self._case("normal")) if self.leaves else False
+        first = time.process_time() - first
+        self._slowest_s = max(SLOWEST_S, _SLOWEST_CALLS * first)
+        self._seconds = max(self._seconds, _DEADLINE_CALLS * first)
+        if returns:
             groups = self._groups()
             # Should the time run out, every kind of variant has had its turn.
             sizes = self._sizes(groups)
@@ -128,6 +137,12 @@ class Learner:
 
     # Trying
 
+    def _is_late(self) -> bool:
+        """Whether the time is used up: processor time, so that a busy machine makes no
+        difference to what is tried, and in the end the wall clock."""
+        spent = time.process_time() - self._born
+        return spent > self._seconds or time.monotonic() - self._started > _LATEST_S
+
     def _case(self, name: str, **settings: Any) -> Case:
         settings.setdefault("values", "normal")
         return Case(name, named_seed(self.seed, name), **settings)
@@ -151,13 +166,14 @@ class Learner:
         return self._call(case)[0]
 
     def _try(self, case: Case) -> bool:
-        if time.monotonic() > self.deadline:
+        if self._is_late():
             return False
         case = dataclasses.replace(case, probing=True)
-        started = time.monotonic()
+        started = time.process_time()
         returned, outcome = self._call(case)
-        if returned and time.monotonic() - started < SLOWEST_S:
-            self.accepted.append(case)
+        if returned:
+            if time.process_time() - started < self._slowest_s:
+                self.accepted.append(case)
         elif _is_deliberate(outcome, self.file):
             self.rejected.append(dataclasses.replace(case, rejected=True))
         return returned
@@ -193,7 +209,7 @@ class Learner:
             return [axes]
         for part in _halves(axes):
             rest = tuple(axis for axis in axes if axis not in part)
-            if time.monotonic() > self.deadline:
+            if self._is_late():
                 break
             # Not 1, which broadcasts.
             sizes = (size + 2, size + 5)
@@ -262,7 +278,7 @@ class Learner:
             kinds = ("strided", "transposed", "offset", "expanded", "negative")
         dense = self._call(self._case("dense"))
         for kind in kinds:
-            if time.monotonic() > self.deadline:
+            if self._is_late():
                 return
             case = self._case("dense", layout=kind, probing=True)
             expected = dense
@@ -314,7 +330,7 @@ class Learner:
                 self._try_plain(changed)
 
     def _try_plain(self, changed: tuple[tuple[str, Any], ...]) -> None:
-        if time.monotonic() > self.deadline:
+        if self._is_late():
             return
         name = ", ".join(f"argument {path} = {value!r:.40}" for path, value in changed)
         case = dataclasses.replace(self._case(name, plain=changed), probing=True)
@@ -329,7 +345,7 @@ class Learner:
             return
         for one, other in itertools.combinations(self.leaves, 2):
             if (one.dtype, one.shape) == (other.dtype, other.shape):
-                if time.monotonic() > self.deadline:
+                if self._is_late():
                     return
                 case = self._case("alias", alias=(one.path, other.path), probing=True)
                 apart = dataclasses.replace(case, alias=None, literal=_literal(self.example, case))

@@ -120,10 +120,12 @@ class Original:
                 self.facts["init"],
                 wall_s=self.timeout_s + CASE_SECONDS[self.effort],
             )
+            if isinstance(done, Failed) and done.cause == "error":
+                raise RuntimeError(f"learning what the original accepts failed: {done.output}")
             # A variant that kills or hangs the original says nothing about its examples.
-            value: Any = done.value if isinstance(done, Done) else {"error": None}
+            value: Any = done.value if isinstance(done, Done) else {"error": done.reason}
             if "error" in value:
-                self._domains[boundaries] = Domain()
+                self._domains[boundaries] = Domain(unknown=str(value["error"])[:200])
             else:
                 self._domains[boundaries] = Domain(
                     accepted=tuple(Case(**case) for case in value["accepted"]),

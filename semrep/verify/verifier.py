@@ -379,6 +379,9 @@ class Verifier:
             if some.why_no_reference:
                 why = next(iter(some.why_no_reference.values()))
                 notes.append(f"no float64 reference on {len(some.why_no_reference)} cases: {why}")
+            unknown = self.original.domain(boundaries_of(self.source)).unknown
+            if unknown:
+                notes.append(f"sizes, layouts and dtypes were not varied: {unknown}")
             if some.unsettled:
                 notes.append("the original depends on fresh memory or the order of programs")
         if comparison.incomparable is not None:

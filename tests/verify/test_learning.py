@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from semrep.passes.contract import WITHIN_TOLERANCE
-from semrep.verify import Baseline, Different, Equivalent
+from semrep.runtime.specs import Arguments
+from semrep.verify import Baseline, Different, Equivalent, Harness, discover, learning
 from semrep.verify.cases import Domain
 from tests.verify.subjects import SUMS, edited, verifier
 
@@ -209,3 +211,17 @@ def semrep_inputs(): return [(3, 1, 2)]
 """
     verdict = verifier(source).check(edited(source, ("not (a and b)", "not (a and a)")))
     assert isinstance(verdict, Different), str(verdict)
+
+
+def test_calls_that_are_too_slow_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "SLOWEST_S", 0.0)
+    monkeypatch.setattr(learning, "_SLOWEST_CALLS", 0)
+    harness = discover(b"import numpy as np\ndef f(x):\n    return x.sum(axis=1)\n", entry="f",
+                       inputs="(np.ones((4, 33)),)")  # fmt: skip
+    assert isinstance(harness, Harness)
+    arguments = Arguments((np.ones((4, 33)),))
+    learner = learning.Learner(
+        lambda x: x.sum(axis=1), arguments, None, {}, harness, "quick", 0, ()
+    )
+    found = learner.learn()
+    assert found["tried"] > 10 and not any(case["shapes"] for case in found["accepted"])
