@@ -253,6 +253,8 @@ def _all(pairs: list[tuple[Pattern, Value]], so_far: _Partial) -> Iterator[_Part
 def _match_dim(pattern: Pattern, found: Value, owner: Value, state: _Partial) -> _Partial | None:
     source = next(iter(owner.arguments.values()))
     rank = source.tensor.rank if source.tensor is not None else None
+    if rank is not None and owner.op_name == "unsqueeze":
+        rank += 1  # its dimension is one of the result's
     dims = normalized_dims(found.constant, rank) if found.is_constant else None
     if isinstance(pattern, Hole):
         if not found.is_constant:

@@ -108,3 +108,9 @@ def test_dimensions_are_counted_from_zero() -> None:
     assert normalized_dims(None, 2) == (0, 1)
     assert normalized_dims(3, 3) is None
     assert normalized_dims(1, None) is None
+
+
+def test_a_new_dimension_is_counted_in_the_result() -> None:
+    last, first = (_result(f"return a.unsqueeze({dim})", TYPED) for dim in (-1, 1))
+    assert _fits("unsqueeze($x, dim=2)", last) and not _fits("unsqueeze($x, dim=1)", last)
+    assert _fits("unsqueeze($x, dim=1)", first) and not _fits("unsqueeze($x, dim=-1)", first)
