@@ -11,12 +11,17 @@ apart. KernelBench's own check runs beside, on inputs drawn as the problem draws
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
+import multiprocessing
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,7 @@ from semrep.verify import Equivalent, Verifier
 
 SUITE = "trust"
 TRIALS = 5
+WORKERS = 2
 _QUICK = 6
 _SECONDS = 15.0
 
@@ -74,7 +80,7 @@ def candidate(source: str, body: str) -> bytes:
 
 def examine(path: Path) -> Iterator[Outcome]:
     """All trivial candidates of one problem."""
-    name = f"{path.parent.name}/{path.name}"
+    name = _named(path)
     shrunk = shrink(path.read_text(encoding="utf-8"), TINY)
     if not shrunk.runs:
         yield Outcome(name, why=shrunk.why)
@@ -166,9 +172,11 @@ def run(
     say: Callable[[str], None],
     root: str | None = None,
     seconds: float | None = None,
+    resume: Path | None = None,
 ) -> Iterator[Record]:
     """Records of all problems below root (or KERNELBENCH_ROOT); of six with quick; in a seeded
-    order, of as many as fit into so many seconds."""
+    order, of as many as fit into so many seconds. resume: a file of outcomes, read first and
+    added to."""
 
     folder = from_environment("KERNELBENCH_ROOT", root)
     if folder is None:
@@ -176,19 +184,58 @@ def run(
         return
     paths = problems(folder)
     paths = random.Random(seed).sample(paths, min(_QUICK, len(paths)) if quick else len(paths))
-    found: list[Outcome] = []
+    found = _read(resume)
+    known = {o.problem for o in found}
+    waiting = iter([path for path in paths if _named(path) not in known])
     deadline = time.monotonic() + (seconds or float("inf"))
-    for number, path in enumerate(paths, 1):
-        if time.monotonic() > deadline:
-            say(f"stopped after {number - 1} of {len(paths)} problems")
-            break
-        outcomes = list(examine(path))
-        found += outcomes
-        told = "; ".join(
-            o.why or f"{o.candidate} accepted" for o in outcomes if o.why or o.accepted
-        )
-        say(f"[{number}/{len(paths)}] {path.parent.name}/{path.name} {told}")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        running = {
+            pool.submit(_outcomes, path): path for path in itertools.islice(waiting, WORKERS)
+        }
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                path = running.pop(future)
+                outcomes = future.result()
+                found += outcomes
+                _add(resume, outcomes)
+                told = "; ".join(
+                    o.why or f"{o.candidate} accepted" for o in outcomes if o.why or o.accepted
+                )
+                count = len({o.problem for o in found})
+                say(f"[{count}/{len(paths)}] {_named(path)} {told}")
+                following = next(waiting, None) if time.monotonic() < deadline else None
+                if following is not None:
+                    running[pool.submit(_outcomes, following)] = following
+    tried = len({o.problem for o in found})
+    if tried < len(paths):
+        say(f"stopped after {tried} of {len(paths)} problems")
     yield from records(found)
+
+
+def _named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _outcomes(path: Path) -> list[Outcome]:
+    return list(examine(path))
+
+
+def _read(file: Path | None) -> list[Outcome]:
+    if file is None or not file.is_file():
+        return []
+    found = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):  # the last line of a run that was killed
+            found.append(Outcome(**json.loads(line)))
+    return found
+
+
+def _add(file: Path | None, outcomes: list[Outcome]) -> None:
+    if file is not None:
+        with file.open("a", encoding="utf-8") as out:
+            out.writelines(json.dumps(asdict(o)) + "\n" for o in outcomes)
 
 
 def records(found: list[Outcome]) -> Iterator[Record]:
@@ -217,6 +264,10 @@ def records(found: list[Outcome]) -> Iterator[Record]:
     )  # fmt: skip
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.trust.trivial", description=__doc__)
     parser.add_argument("--root", help="KernelBench's folder with level1, level2, level3")
@@ -224,8 +275,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, help="stop after so many")
     parser.add_argument("--json", metavar="FILE", help="write the records there")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="outcomes: read, and added to")
     options = parser.parse_args()
-    made = list(run(options.quick, options.seed, print, options.root, options.seconds))
+    made = list(
+        run(options.quick, options.seed, _say, options.root, options.seconds, options.resume)
+    )
     for record in made:
         print(record, record.note)
     if options.json:
