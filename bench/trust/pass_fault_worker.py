@@ -23,7 +23,7 @@ from bench.trust.forked import Ended, call
 from bench.trust.pass_corpus import PYTHON, TENSOR, TRITON, Subject, subjects
 from bench.trust.pass_install import Prepared, Task, executed, homes, prepared, rewrites
 from bench.trust.pass_mutants import Mutant, importers, mutants
-from bench.trust.pass_oracle import judge
+from bench.trust.pass_oracle import Judgement, judge
 from semrep.ir.signature import Signature
 from semrep.passes.contract import Contract, Numerics
 from semrep.runtime import Harness, discover
@@ -212,11 +212,21 @@ class Bench:
         if not isinstance(verdict, Equivalent):
             return finding(INCONCLUSIVE, str(verdict))
         judged = judge(program, row["text"], inputs, self.executor)
-        if judged.difference:
+        if judged.difference and not self._says_so_of_the_truth(row, inputs, judged):
             return finding(ESCAPED, f"{verdict}; {judged.difference}")
         if judged.elsewhere:
             return finding(ELSEWHERE, f"{verdict}; {judged.elsewhere}")
         return finding(RIGHT, str(verdict))
+
+    def _says_so_of_the_truth(self, row: dict, inputs: str | None, judged: Judgement) -> bool:  # type: ignore[type-arg]
+        """Whether the judge finds the same in what the true pass makes: then it cannot run it."""
+        name = row["spec"].partition("{")[0]
+        program = self.programs[row["subject"]].subject
+        return any(
+            judge(program, text, inputs, self.executor).difference == judged.difference
+            for index, text in sorted(self.truth(name))
+            if index == row["subject"]
+        )
 
     def _verifier(self, index: int) -> tuple[Verifier, str | None] | None:
         """A verifier whose original runs, with the inputs that it runs on."""
