@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -134,5 +135,7 @@ def _environment(harness: Harness, compiles: bool) -> dict[str, str]:
         if harness.triton:
             environment["TRITON_INTERPRET"] = "0" if compiles else "1"
         environment["CUDA_VISIBLE_DEVICES"] = ""
+        # Threads that wait for work by spinning take the cores of whatever else is timed.
+        environment["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
         environment["JAX_PLATFORMS"] = "cpu"
     return environment
