@@ -19,6 +19,7 @@ _WORDS = {
     "other plain arguments": r"\b(plain arguments|constants as given)\b",
     "gradients": r"\b(gradients?|inference|forward)\b",
     "equal parameter names": r"^parameters\b",
+    "magnitudes near overflow": r"\boverflows?\b",
     "rejected calls": r"\b(rejected calls|errors|exceptions)\b",
 }
 
@@ -59,6 +60,7 @@ class Relaxation:
             "shared arguments": case.alias is not None,
             "other plain arguments": bool(case.plain),
             "gradients": case.gradient,
+            "magnitudes near overflow": case.values == "huge",
             "rejected calls": case.rejected,
         }
         return not any(kinds.get(kind, False) for kind in self.lifted)

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE
+from semrep.passes.contract import BITWISE, REASSOCIATES, WITHIN_TOLERANCE, Numerics
 from semrep.runtime.values import ArrayValue
 from semrep.verify.cases import Case
 from semrep.verify.control import known_wrong
 from semrep.verify.oracle import Comparison, needs_reference
+from semrep.verify.tolerance import read_floats
 
 
 def array(values: Any, dtype: str = "float32") -> ArrayValue:
@@ -122,3 +123,18 @@ def test_the_control_is_wrong_and_found(result: Any) -> None:
 def test_a_number_is_spoilt_into_another(number: float) -> None:
     wrong = known_wrong({"result": number})
     assert wrong is not None and wrong["result"] != number
+
+
+def test_a_reference_that_is_nan_where_the_original_is_not_is_no_measure() -> None:
+    original, reference = np.array([0.5, 1.0]), np.array([np.nan, 1.0])
+    condition = np.full(2, 1e-7)
+
+    def bad(candidate: float) -> bool:
+        reading = read_floats(
+            original, np.array([candidate, 1.0]), "float32", reference, condition, 1.0,
+            Numerics.REASSOCIATES, exact=False, infinities_fed=True,
+        )  # fmt: skip
+        return bool(reading.bad.any())
+
+    assert not bad(0.5 + 3e-7)
+    assert bad(0.5 + 1e-4) and bad(float("nan")) and bad(0.0)

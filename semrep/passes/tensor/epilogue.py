@@ -5,7 +5,7 @@ smaller than the output. They are computed anew in each call, and so stay right 
 from __future__ import annotations
 
 from semrep.passes.base import Refusal
-from semrep.passes.contract import REASSOCIATES
+from semrep.passes.contract import REASSOCIATES, WITHIN_TOLERANCE
 from semrep.passes.rule import Rewrite, rewrite, rule
 from semrep.passes.rule_guards import Found, Guard, python_number, rank, refusal, unknown
 
@@ -89,12 +89,12 @@ rule(
     Legal when:  c is a Python number, or an array with one element for each output channel; a
                  transposed convolution has one group then. The convolution's result is used
                  nowhere else.
-    Numerics:    reassociates.
+    Numerics:    within tolerance: the kernel is rounded once more.
     Refuses:     unknown-shape, not-a-number, broadcast, setting, rank, used-elsewhere,
                  not-faster, not-floating.
     """,
     *_scaled_kernels(),
-    contract=REASSOCIATES,
+    contract=WITHIN_TOLERANCE,
     example={"x": "f32(2, 8, 32, 32)", "w": "f32(16, 8, 3, 3)", "b": "f32(16)", "s": 1, "p": 1,
              "i": 1, "g": 1, "c": 0.5},
 )  # fmt: skip

@@ -8,7 +8,7 @@ another matter (it needs frozen weights).
 from __future__ import annotations
 
 from semrep.passes.base import Refusal
-from semrep.passes.contract import REASSOCIATES
+from semrep.passes.contract import REASSOCIATES, WITHIN_TOLERANCE
 from semrep.passes.rule import rewrite, rule
 from semrep.passes.rule_guards import (
     Found,
@@ -267,7 +267,8 @@ rule(
     Rewrite:     linear(linear(x, v, a), w, b)   -->   linear(x, w @ v, linear(a, w, b))
     Legal when:  nothing stands between the layers, the first one's result is used nowhere else,
                  and the product of the weights costs less than it saves.
-    Numerics:    reassociates.
+    Numerics:    within tolerance: the product of the weights is rounded once more, and may overflow
+                 where the original does not.
     Refuses:     unknown-shape, rank, used-elsewhere, not-faster, not-floating.
     """,
     rewrite(
@@ -280,7 +281,7 @@ rule(
         "linear($x, matmul($w, $v), $b)",
         where=[rank("$v", 2), rank("$w", 2)],
     ),
-    contract=REASSOCIATES,
+    contract=WITHIN_TOLERANCE.assuming("the product of the weights does not overflow"),
     example={"x": "f32(512, 64)", "v": "f32(128, 64)", "a": "f32(128)", "w": "f32(16, 128)",
              "b": "f32(16)"},
 )  # fmt: skip
