@@ -89,7 +89,7 @@ def count_call(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
     prepare(harness, source)
     if not (harness.triton and harness.device == "cpu"):
         return {"error": "the source launches no Triton kernel on the CPU"}
-    from semrep.runtime.triton.memory import counting
+    from semrep.runtime.triton.counters import counting
 
     try:
         subject = Subject.load(source, harness, "counted", seed)

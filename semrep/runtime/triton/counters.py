@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semrep.runtime.triton.memory import Access, observing
+
 if TYPE_CHECKING:
-    from semrep.runtime.triton.memory import Access
     from semrep.runtime.triton.regions import Launch
 
 SECTOR_BYTES = 32
@@ -143,8 +144,6 @@ def counting() -> Iterator[dict[str, int]]:
     sectors over warps; unique_bytes: distinct bytes; arithmetic, special: element operations;
     dot_flops; reductions; atomics; programs; launches.
     """
-    from semrep.runtime.triton.memory import observing
-
     global _counts
     names = (
         "bytes_loaded", "bytes_stored", "bytes_atomic", "sectors", "unique_bytes", "arithmetic",

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from semrep.runtime.triton import regions
 from semrep.runtime.triton.bounds import check_bounds
-from semrep.runtime.triton.counters import counting
 from semrep.runtime.triton.regions import Launch, Region
 from semrep.runtime.triton.spin import SpinGuard
 
-__all__ = ["Access", "Observer", "counting", "install", "observing", "ordering"]
+__all__ = ["Access", "Observer", "install", "observing", "ordering"]
 
 Kind = Literal["load", "store", "atomic"]
 # From the number of programs and the number of the launch to the order they run in.

@@ -7,7 +7,7 @@ import torch
 import triton
 import triton.language as tl
 
-from semrep.runtime.triton.memory import counting
+from semrep.runtime.triton.counters import counting
 from semrep.runtime.triton.spin import WaitsForever
 from semrep.runtime.triton.watch import Report, Reversed, Shuffled, watching
 from tests.runtime.triton.interpreted import interpreted
