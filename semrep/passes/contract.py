@@ -43,6 +43,9 @@ class Contract:
         return f"{self.numerics}{extra}"
 
 
+OBSERVED = "ranks, element types and layer settings are those of the observed run"
+"""What a rewrite assumes that goes by the types that one run showed."""
+
 BITWISE = Contract(Numerics.BITWISE)
 REASSOCIATES = Contract(Numerics.REASSOCIATES)
 WITHIN_TOLERANCE = Contract(Numerics.WITHIN_TOLERANCE)

@@ -33,12 +33,11 @@ from semrep.ir.unit import FUNCTION, Unit
 from semrep.ir.values import Value, ValueGraph, value_graph
 from semrep.passes import registry
 from semrep.passes.base import TENSOR, Options, Pass, Refusal, Site
-from semrep.passes.contract import BITWISE, Contract
+from semrep.passes.contract import BITWISE, OBSERVED, Contract
 from semrep.passes.rule_guards import Found, Guard, floating, unknown
 from semrep.passes.rule_rewrite import Plan, Rewriter
 
 ARRAY_LIBRARIES = frozenset({"torch", "numpy", "jax"})
-_ASSUMES = "ranks, element types and layer settings are those of the observed run"
 _SLACK = 3e-6  # seconds: the model is coarse about the overhead of a call
 
 Computed = Callable[[Found], Any]
@@ -236,7 +235,7 @@ def rule(
         name=name,
         summary=doc.strip().split("\n")[0],
         family=family,
-        contract=contract.assuming(_ASSUMES),
+        contract=contract.assuming(OBSERVED),
         is_opt_in=is_opt_in,
         doc=doc,
         rewrites=rewrites,

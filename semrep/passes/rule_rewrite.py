@@ -295,7 +295,7 @@ class Rewriter:
             if _costs_nothing(value):
                 continue
             written = self._materialize(value)
-            if written.text.isidentifier() or _is_path(written.text):
+            if _is_path(written.text):
                 continue
             if not _is_always_evaluated(root.node, root.statement) or not value.is_pure:
                 message = f"{describe(value)} would be evaluated more than once"

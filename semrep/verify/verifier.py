@@ -349,6 +349,9 @@ class Verifier:
         notes: list[str] = []
         if self.own_parameters:
             notes.append("parameters are named differently: each made its own from one seed")
+        unknown = self.original.domain(boundaries_of(self.source)).unknown
+        if unknown:
+            notes.append(f"sizes, layouts and dtypes were not varied: {unknown}")
         for some in observed:
             chosen = [
                 index
@@ -379,9 +382,6 @@ class Verifier:
             if some.why_no_reference:
                 why = next(iter(some.why_no_reference.values()))
                 notes.append(f"no float64 reference on {len(some.why_no_reference)} cases: {why}")
-            unknown = self.original.domain(boundaries_of(self.source)).unknown
-            if unknown:
-                notes.append(f"sizes, layouts and dtypes were not varied: {unknown}")
             if some.unsettled:
                 notes.append("the original depends on fresh memory or the order of programs")
         if comparison.incomparable is not None:

@@ -24,12 +24,10 @@ from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.ir.values import OP, ValueGraph, value_graph
 from semrep.passes.base import TENSOR, NodePass, Refusal, refuse
-from semrep.passes.contract import REASSOCIATES, Contract
+from semrep.passes.contract import OBSERVED, REASSOCIATES, Contract
 from semrep.passes.loop.loops import enclosing_loop, stored_names
 from semrep.passes.registry import register
 from semrep.passes.rule_rewrite import name_of_path
-
-_ASSUMES = "ranks, element types and layer settings are those of the observed run"
 
 
 @register
@@ -39,7 +37,7 @@ class HoistRecurrentProjection(NodePass):
 
     name: ClassVar[str] = "hoist-recurrent-projection"
     dialects: ClassVar[frozenset[str]] = frozenset({TENSOR})
-    contract: ClassVar[Contract] = REASSOCIATES.assuming(_ASSUMES)
+    contract: ClassVar[Contract] = REASSOCIATES.assuming(OBSERVED)
     objectives: ClassVar[frozenset[str]] = frozenset({"latency"})
     anchors: ClassVar[frozenset[str]] = frozenset({"call"})
 
@@ -116,7 +114,7 @@ class ProjectAfterStack(NodePass):
 
     name: ClassVar[str] = "project-after-stack"
     dialects: ClassVar[frozenset[str]] = frozenset({TENSOR})
-    contract: ClassVar[Contract] = REASSOCIATES.assuming(_ASSUMES)
+    contract: ClassVar[Contract] = REASSOCIATES.assuming(OBSERVED)
     objectives: ClassVar[frozenset[str]] = frozenset({"latency"})
     anchors: ClassVar[frozenset[str]] = frozenset({"call"})
 
@@ -137,7 +135,7 @@ class ProjectAfterStack(NodePass):
         if (refused := _disturbed(graph, unit, loop)) is not None:
             return refused
         appended, listed = found
-        stack = _only_stack(module, unit, loop, listed, appended)
+        stack = _only_stack(module, unit, loop, listed)
         if isinstance(stack, Refusal):
             return stack
         value = graph.of(argument)
@@ -150,7 +148,7 @@ class ProjectAfterStack(NodePass):
         edits = [replace(stack, f"{node['function'].text}({stack.text})")]
         if appended is node:
             return [*edits, replace(node, argument.text)]
-        statement = appended_statement(node)
+        statement = _assignment_of(node)
         if statement is None or not stands_alone(statement) or statement.has_comment:
             return refuse("no-place", "this statement shares its line", node)
         return [*edits, delete_statement(unit, statement), replace(appended, argument.text)]
@@ -181,11 +179,8 @@ def _only_argument(call: Node) -> Node | None:
     if arguments.kind != "argument_list" or len(arguments.operands) != 1:
         return None
     argument = arguments.operands[0]
-    return (
-        None
-        if argument.kind in ("keyword_argument", "list_splat", "dictionary_splat")
-        else argument
-    )
+    is_plain = argument.kind not in ("keyword_argument", "list_splat", "dictionary_splat")
+    return argument if is_plain else None
 
 
 def _element(loop: Node, node: Node) -> _Element | None:
@@ -287,9 +282,6 @@ def _disturbed(graph: ValueGraph, unit: Unit, loop: Node) -> Refusal | None:
         if _is_append(unit, call):
             continue
         return refuse("has-effects", "this may do more than give a value", call)
-    for name in stored_names(unit, loop):
-        if "." in name:
-            return refuse("has-effects", f"the loop sets {name}", loop)
     for target in loop["body"].find("assignment", "augmented_assignment"):
         # `h += y` writes to the array that h names, and so to all that share its memory.
         in_place = target.kind == "augmented_assignment"
@@ -366,15 +358,13 @@ def _append_of(unit: Unit, call: Node) -> tuple[Node, Node] | None:
     return appended, holder["function"]["object"]
 
 
-def appended_statement(call: Node) -> Node | None:
+def _assignment_of(call: Node) -> Node | None:
     """The assignment statement that a call is the whole right side of."""
     parent = call.parent
     return parent.parent if parent is not None and parent.kind == "assignment" else None
 
 
-def _only_stack(
-    module: Module, unit: Unit, loop: Node, listed: Node, appended: Node
-) -> Node | Refusal:
+def _only_stack(module: Module, unit: Unit, loop: Node, listed: Node) -> Node | Refusal:
     """The one torch.stack of a list, after the loop that fills it."""
     binding = scopes(unit).binding(listed)
     assert binding is not None

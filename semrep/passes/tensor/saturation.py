@@ -17,7 +17,7 @@ from semrep.ir.text import EditSet, Span
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.ir.values import OP, Value, is_number, value_graph
 from semrep.passes.base import TENSOR, Pass, Refusal, Site
-from semrep.passes.contract import REASSOCIATES, Contract
+from semrep.passes.contract import OBSERVED, REASSOCIATES, Contract
 from semrep.passes.registry import register
 from semrep.passes.rule_rewrite import Plan, Rewriter
 
@@ -27,7 +27,7 @@ MOST_ROUNDS = 12
 _FEWEST_OPERATIONS = 2
 _GAIN = 0.98
 _BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
-_OPERATIONS = frozenset({"matmul", "add", "sub", "mul", "div", "permute", "sum", "trace"})
+_OPERATIONS = frozenset({"matmul", "add", "sub", "mul", "permute", "sum", "trace"})
 
 
 @register
@@ -46,9 +46,7 @@ class SaturateAlgebra(Pass):
     """
 
     name: ClassVar[str] = "saturate-algebra"
-    contract: ClassVar[Contract] = REASSOCIATES.assuming(
-        "ranks, element types and layer settings are those of the observed run"
-    )
+    contract: ClassVar[Contract] = REASSOCIATES.assuming(OBSERVED)
     dialects: ClassVar[frozenset[str]] = frozenset({TENSOR})
     objectives: ClassVar[frozenset[str]] = frozenset({"latency"})
 
@@ -165,7 +163,6 @@ class _Term:
     interior: list[Value] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     element: int = 4
-    depth: int = 0
 
     @classmethod
     def of(cls, root: Value) -> _Term:
