@@ -11,14 +11,15 @@ from typing import Any
 
 from semrep.runtime import arrays
 from semrep.runtime.harness import Harness
-from semrep.runtime.packing import rebuild, unpack
+from semrep.runtime.packing import rebuild
 from semrep.runtime.specs import Arguments
-from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
+from semrep.runtime.subject import fresh, prepare, seed_everything
 from semrep.runtime.values import ArrayValue, ContainerValue
 from semrep.verify.cases import Case
 from semrep.verify.gradients import gradients_of
 from semrep.verify.inputs import derived, set_state
 from semrep.verify.jobs import is_module, raised_record
+from semrep.verify.staging import stage
 
 _SECONDS = 20.0
 
@@ -41,24 +42,18 @@ def compile_cases(
     prepare(replace(harness, triton=False), source)
     started = time.perf_counter()
     try:
-        bases = [None if packed is None else unpack(packed, harness.device) for packed in examples]
-        subject = Subject.load(source, harness, label, seed)
-        own = subject.examples(seed) if None in bases else []
-        made_with = None if init is None else unpack(init, harness.device)
-        instance = subject.instance(seed, made_with)
-        function = subject.bind(instance)
+        staged = stage(source, label, harness, examples, seed, init)
     except Exception as error:
         return {"error": raised_record(error)}
     initial = {name: rebuild(value, harness.device) for name, value in state.items()}
     launches = 0
     for number, case in enumerate(cases):
-        given = bases[case.base]
-        arguments = derived(fresh(own[case.base] if given is None else given), case)
-        if is_module(instance):
-            set_state(instance, initial, case)
+        arguments = derived(fresh(staged.bases[case.base]), case)
+        if is_module(staged.instance):
+            set_state(staged.instance, initial, case)
         seed_everything(seed ^ case.seed)
         with frontend.compiling() as compiled, contextlib.redirect_stdout(io.StringIO()):
-            _call(function, arguments, instance, case)
+            _call(staged.function, arguments, staged.instance, case)
         launches += len(compiled.launches)
         for kernel, message in compiled.refused.items():
             return {"launches": launches, "refused": (kernel, message, number)}

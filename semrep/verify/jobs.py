@@ -30,6 +30,7 @@ from semrep.verify.conditions import against_pages, overrun, under
 from semrep.verify.gradients import gradients_of
 from semrep.verify.inputs import derived, refill, set_state
 from semrep.verify.observation import size_of
+from semrep.verify.staging import stage
 
 FEWEST_CASES = 12
 MOST_BYTES = 64 << 20
@@ -127,24 +128,15 @@ def run_cases(
     done; independent draws also stop when their results fill `MOST_BYTES`.
     """
     prepare(harness, source)
-    # Arguments exist before any line of the subject runs.
-    bases: list[Arguments | None] = [
-        None if packed is None else unpack(packed, harness.device) for packed in examples
-    ]
     launches = _launch_counter(harness)
     recorder = LineTrace(harness.path, label) if trace else None
     started = time.perf_counter()
     try:
         with recorder.recording() if recorder else _nothing():
-            subject = Subject.load(source, harness, label, seed)
-            if None in bases:
-                own = subject.examples(seed)
-                bases = [given or own[i] for i, given in enumerate(bases)]
-            made_with = None if init is None else unpack(init, harness.device)
-            instance = subject.instance(seed, made_with)
-            function = subject.bind(instance)
+            staged = stage(source, label, harness, examples, seed, init)
     except Exception as error:
         return {"error": raised_record(error)}
+    subject, instance, function = staged.subject, staged.instance, staged.function
     known = state_of(instance)
     if check_state and set(known) != set(state):
         return {
@@ -168,8 +160,7 @@ def run_cases(
         os.write(2, b"\n\x1ecase %d\n" % number)
         if case.draw and stop_after_s is not None and size > MOST_BYTES:
             break
-        base = bases[case.base]
-        assert base is not None
+        base = staged.bases[case.base]
         arguments = derived(fresh(base), case)
         if case.guarded:
             arguments = against_pages(arguments)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from semrep.runtime import arrays
 from semrep.runtime.harness import Harness
-from semrep.runtime.packing import rebuild, unpack
+from semrep.runtime.packing import rebuild
 from semrep.runtime.specs import Arguments
 from semrep.runtime.subject import Subject, fresh, prepare
 from semrep.runtime.values import ArrayValue, ContainerValue, widened
@@ -26,6 +26,7 @@ from semrep.verify import jobs
 from semrep.verify.cases import Case
 from semrep.verify.inputs import derived, set_state
 from semrep.verify.observation import flattened
+from semrep.verify.staging import stage
 
 PERTURBATIONS = 3
 # Derivatives cancel more: a few draws too often miss how far an element moves.
@@ -55,14 +56,8 @@ def run_reference(
     more, how many roundings the original is off; otherwise 0.
     """
     prepare(harness, source)
-    bases = [None if packed is None else unpack(packed, harness.device) for packed in examples]
     try:
-        subject = Subject.load(source, harness, "reference", seed)
-        if None in bases:
-            own = subject.examples(seed)
-            bases = [given or own[i] for i, given in enumerate(bases)]
-        made_with = None if init is None else unpack(init, harness.device)
-        instance = subject.instance(seed, made_with)
+        staged = stage(source, "reference", harness, examples, seed, init)
         initial = {name: rebuild(value, harness.device) for name, value in state.items()}
         if harness.framework == "jax":
             import jax
@@ -73,13 +68,12 @@ def run_reference(
     found: list[dict[str, Any]] = []
     started = time.perf_counter()
     for case in cases:
-        base = bases[case.base]
-        assert base is not None
         if stop_after_s is not None and time.perf_counter() - started > stop_after_s:
             found.append({"error": f"the float64 runs took longer than {stop_after_s:.0f} s"})
             continue
         try:
-            found.append(_case(subject, instance, initial, base, case, seed))
+            base = staged.bases[case.base]
+            found.append(_case(staged.subject, staged.instance, initial, base, case, seed))
         except Exception as error:
             found.append({"error": f"{type(error).__name__}: {str(error)[:300]}"})
     return {"cases": found}
