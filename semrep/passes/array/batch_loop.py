@@ -24,9 +24,10 @@ from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.array_loop import ASSUMPTIONS
 from semrep.passes.array.bodies import assignments_in
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
-from semrep.passes.array.vectorize_elementwise_loop import ASSUMPTIONS, temporary
+from semrep.passes.array.vectorize_elementwise_loop import temporary
 from semrep.passes.array.vectors import Vectors
 from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract

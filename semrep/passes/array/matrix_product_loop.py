@@ -27,11 +27,11 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.array_loop import ASSUMPTIONS
 from semrep.passes.array.bodies import Assignment, assignments, assignments_in
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
 from semrep.passes.array.reduce_accumulation_loop import factors_of
 from semrep.passes.array.references import Reference, reference
-from semrep.passes.array.vectorize_elementwise_loop import ASSUMPTIONS
 from semrep.passes.array.vectors import Vectors, subscripted
 from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract

@@ -20,27 +20,19 @@ Refuses:     no-accumulator, unknown-type, other-precision, nan-order, torch-ext
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from semrep.ir.emit import PRIMARY, operator_strength
-from semrep.ir.module import Module
-from semrep.ir.text import Edit
 from semrep.ir.tree import Node
-from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.array_loop import ASSUMPTIONS, ArrayLoop
 from semrep.passes.array.bodies import Assignment, assignments, check_order, overlaps
-from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.counted import Counted, Unproven
 from semrep.passes.array.dtypes import may_be_stored
 from semrep.passes.array.facts import Array
 from semrep.passes.array.references import Reference
-from semrep.passes.array.vectorize_elementwise_loop import (
-    ASSUMPTIONS,
-    may_be_arrays,
-    temporary,
-)
+from semrep.passes.array.vectorize_elementwise_loop import temporary
 from semrep.passes.array.vectors import Vector, Vectors
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
@@ -57,25 +49,14 @@ class Accumulation:
 
 @register
 @dataclass(frozen=True, slots=True)
-class ReduceAccumulationLoop(NodePass):
+class ReduceAccumulationLoop(ArrayLoop):
     """Sum, multiply, count or take the extreme of whole arrays instead of element by element."""
 
     name: ClassVar[str] = "reduce-accumulation-loop"
-    anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
     contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(*ASSUMPTIONS)
 
-    def matches(self, module: Module, unit: Unit, node: Node) -> bool:
-        return unit.kind == FUNCTION and may_be_arrays(node)
-
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        try:
-            loop = counted(module, unit, self.facts(module, unit, node), node)
-            vectors = Vectors(loop)
-            lines = _reduced(loop, vectors)
-            guard = vectors.needs_guard and not loop.always_runs
-            return [replaced(loop, lines, guard=guard)]
-        except Unproven as error:
-            return error.refusal
+    def lines(self, loop: Counted, vectors: Vectors) -> list[str]:
+        return _reduced(loop, vectors)
 
 
 def accumulation(arrays_loop: Counted, statement: Assignment) -> Accumulation:

@@ -20,60 +20,37 @@ Refuses:     unknown-type, unknown-range, unknown-subscript, unknown-size, unkno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from semrep.ir.module import Module
-from semrep.ir.text import Edit
 from semrep.ir.tree import Node
-from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.array_loop import ASSUMPTIONS, ArrayLoop
 from semrep.passes.array.bodies import Assignment, assignments, check_order
-from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.counted import Counted, Unproven
 from semrep.passes.array.dtypes import may_be_stored
 from semrep.passes.array.facts import Array, either
 from semrep.passes.array.vectors import Vector, Vectors
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import BITWISE, WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
-
-ASSUMPTIONS = (
-    "arrays have the ranks and element types of the observed call",
-    "indices stay within their arrays as in the observed call, also where a branch or an inner "
-    "loop does not run",
-    "arguments that are written do not share memory with others",
-)
 
 
 @register
 @dataclass(frozen=True, slots=True)
-class VectorizeElementwiseLoop(NodePass):
+class VectorizeElementwiseLoop(ArrayLoop):
     """Make array statements of a loop over elements, where every bit stays."""
 
     name: ClassVar[str] = "vectorize-elementwise-loop"
-    anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
     contract: ClassVar[Contract] = BITWISE.assuming(*ASSUMPTIONS)
     is_exact: ClassVar[bool] = True
 
-    def matches(self, module: Module, unit: Unit, node: Node) -> bool:
-        return unit.kind == FUNCTION and may_be_arrays(node)
-
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        try:
-            loop = counted(module, unit, self.facts(module, unit, node), node)
-            vectors = Vectors(loop)
-            lines = vectorised(loop, vectors)
-            if self.is_exact and not vectors.is_exact:
-                raise Unproven(
-                    "approximate",
-                    "whole arrays may differ in the last bit; vectorize-function-loop",
-                )
-            if not self.is_exact and vectors.is_exact:
-                raise Unproven("exact", "vectorize-elementwise-loop does this to the bit")
-            guard = vectors.needs_guard and not loop.always_runs
-            return [replaced(loop, lines, guard=guard)]
-        except Unproven as error:
-            return error.refusal
+    def lines(self, loop: Counted, vectors: Vectors) -> list[str]:
+        lines = vectorised(loop, vectors)
+        if self.is_exact and not vectors.is_exact:
+            message = "whole arrays may differ in the last bit; vectorize-function-loop"
+            raise Unproven("approximate", message)
+        if not self.is_exact and vectors.is_exact:
+            raise Unproven("exact", "vectorize-elementwise-loop does this to the bit")
+        return lines
 
 
 @register
@@ -84,18 +61,6 @@ class VectorizeFunctionLoop(VectorizeElementwiseLoop):
     name: ClassVar[str] = "vectorize-function-loop"
     contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(*ASSUMPTIONS)
     is_exact: ClassVar[bool] = False
-
-
-def may_be_arrays(node: Node) -> bool:
-    """Whether a loop has one counter, and a body with subscripts but no loop in it."""
-    right = node["right"].unparenthesized
-    return (
-        node["left"].kind == "identifier"
-        and right.kind == "call"
-        and right["function"].text == "range"
-        and next(node["body"].find("subscript"), None) is not None
-        and next(node["body"].find("for_statement", "while_statement"), None) is None
-    )
 
 
 def vectorised(loop: Counted, vectors: Vectors) -> list[str]:
