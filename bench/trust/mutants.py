@@ -25,7 +25,7 @@ from bench.trust.program import KINDS, TRITON, Program
 from bench.trust.source_text import SourceText
 
 SUITE = "trust"
-WORKERS = 2
+_WORKERS = 2
 # Mutants and equivalents of a program; kernels are fewer and hold more.
 _FULL = {TRITON: (14, 7)}
 _FULL_OTHERS = (6, 3)
@@ -45,16 +45,17 @@ def run(
     cache: str | None = None,
     resume: str | None = None,
     detail: bool = False,
+    workers: int = _WORKERS,
 ) -> Iterator[Record]:
     """only: programs whose names begin so. root: KernelBench's folder of levels. cache: the
     folder with gpuemu's corpus and Triton's tutorials. resume: a file of rows that is read first
-    and added to. detail: say every accepted mutant and rejected equivalent."""
+    and added to. detail: say every accepted mutant and rejected equivalent. workers: processes."""
     programs = corpus(say, root, cache)
     if only:
         programs = [p for p in programs if p.name.startswith(tuple(only.split(",")))]
     elif quick:
         programs = _sampled(programs, seed)
-    rows = _rows(programs, quick, seed, say, Path(resume) if resume else None)
+    rows = _rows(programs, quick, seed, say, Path(resume) if resume else None, workers)
     if detail:
         for line in outcome.details(rows):
             say(line)
@@ -71,17 +72,20 @@ def _sampled(programs: Sequence[Program], seed: int) -> list[Program]:
 
 
 def _rows(
-    programs: Sequence[Program], quick: bool, seed: int, say: Say, file: Path | None
+    programs: Sequence[Program], quick: bool, seed: int, say: Say, file: Path | None, workers: int
 ) -> list[Row]:
     known = _read(file)
     done = {r.key for r in known}
     names = {p.name for p in programs}
     rows = [r for r in known if r.program in names]
     rarity = _rarity(programs)
-    # A run that is cut short is then a sample of all kinds.
+    # A run that is cut short is then a sample of all kinds; one that goes on begins where the
+    # last one ended, for even a program with nothing left to do takes seconds.
     waiting = random.Random(seed).sample(list(programs), len(programs))
+    begun = {r.program for r in known}
+    waiting.sort(key=lambda p: p.name in begun)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = {
             pool.submit(_examine, p, _options(p, quick, seed, rarity), done, file): p
             for p in waiting
@@ -168,6 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resume", metavar="FILE", help="JSON lines: read first, then added to")
     parser.add_argument("--detail", action="store_true", help="show what was accepted or refused")
     parser.add_argument("--seed", type=int, default=0, help="decides every sample (default 0)")
+    parser.add_argument("--workers", type=int, default=_WORKERS, help="processes (default 2)")
     parser.add_argument("--json", metavar="FILE", help="write the records there")
     given = parser.parse_args(arguments)
     if given.list_operators:
@@ -180,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     records = list(
         run(
             given.quick, given.seed, _say, only=given.only, root=given.root, cache=given.cache,
-            resume=given.resume, detail=given.detail,
+            resume=given.resume, detail=given.detail, workers=given.workers,
         )
     )  # fmt: skip
     if given.json:
