@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import journal
 from bench.kernelbench.problems import Problem
 
 Say = Callable[[str], None]
@@ -52,7 +53,7 @@ def rows(
     wanted = {p.name for p in problems}
     done = {
         row["problem"]: row
-        for row in (_read(resume) if resume else [])
+        for row in journal.read(resume)
         if row.get("scale") == plan.scale and row.get("seed") == plan.seed
     }
     yield from (row for name, row in done.items() if name in wanted)
@@ -69,8 +70,7 @@ def rows(
         except KeyboardInterrupt:
             say(f"interrupted after {number - 1} of {len(problems)} problems")
             return
-        if resume:
-            _append(resume, row)
+        journal.add(resume, row)
         say(f"[{number}/{len(problems)}] {problem.name}: {told(row)}")
         yield row
 
@@ -154,24 +154,3 @@ def told(row: Row) -> str:
         parts.append(words)
     degenerate = f" ({row['degenerate']})" if row.get("degenerate") else ""
     return "; ".join(parts) + degenerate + f" {row['seconds']:.0f} s"
-
-
-def _read(path: Path) -> list[Row]:
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue  # the line that was being written when the run was killed
-    return found
-
-
-def _append(path: Path, row: Row) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ends_open = path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write(("\n" if ends_open else "") + json.dumps(row, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())

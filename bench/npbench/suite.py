@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import journal
 from bench.npbench.kernels import Kernel, default_root, kernels
 from bench.records import Record
 from bench.statistics import bootstrap
@@ -41,26 +42,17 @@ def run(
         chosen = [k for k in chosen if any(part in k.name for part in only)]
     if quick:
         chosen = [k for k in chosen if k.name in _QUICK] or chosen[:2]
-    known = _known(resume)
+    file = Path(resume) if resume else None
+    known = {row["name"]: row for row in journal.read(file)}
     rows: list[Row] = []
     for kernel in chosen:
         row = known.get(kernel.name)
         if row is None:
             row = _row(folder, kernel, 5 if quick else _SEARCH_S, 28 if quick else _LIMIT_S, seed)
-            if resume:
-                with Path(resume).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+            journal.add(file, row)
         say(told(row))
         rows.append(row)
     yield from records(rows, seed)
-
-
-def _known(resume: str | None) -> dict[str, Row]:
-    if resume is None or not Path(resume).is_file():
-        return {}
-    lines = Path(resume).read_text(encoding="utf-8").splitlines()
-    found = [json.loads(line) for line in lines if line.strip()]
-    return {row["name"]: row for row in found}
 
 
 def _row(root: Path, kernel: Kernel, search_s: int, limit_s: int, seed: int) -> Row:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from bench import journal
 from bench.records import Record, table
 from bench.trust import equivalents, operators, outcome
 from bench.trust.corpus import corpus
@@ -74,7 +75,7 @@ def _sampled(programs: Sequence[Program], seed: int) -> list[Program]:
 def _rows(
     programs: Sequence[Program], quick: bool, seed: int, say: Say, file: Path | None, workers: int
 ) -> list[Row]:
-    known = _read(file)
+    known = [Row(**row) for row in journal.read(file)]
     done = {r.key for r in known}
     names = {p.name for p in programs}
     rows = [r for r in known if r.program in names]
@@ -122,22 +123,7 @@ def _examine(program: Program, options: Options, done: set[str], file: Path | No
     rows: list[Row] = []
     for row in examine(program, options, done):
         rows.append(row)
-        if file is not None:
-            # One write a row: two processes add to the same file.
-            with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(row.to_json()) + "\n")
-    return rows
-
-
-def _read(file: Path | None) -> list[Row]:
-    if file is None or not file.is_file():
-        return []
-    rows = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(Row(**json.loads(line)))
-        except ValueError:
-            continue  # the last line of a run that was killed
+        journal.add(file, row.to_json())
     return rows
 
 
