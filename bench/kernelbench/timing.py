@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import random
-import signal
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from bench.kernelbench.subjects import copied, inputs_of, model_of, namespace
+from bench.outcomes import Timeout, deadline
 from bench.statistics import Interval, bootstrap
 
 # A sample shorter than this is repeated: clocks and calls would be what is measured.
 _LEAST_SAMPLE_S = 0.002
 _LEAST_ROUNDS, _MOST_ROUNDS = 7, 200
 ORIGINAL, REWRITTEN = "original", "rewritten"
-
-
-class _TooLong(Exception):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +69,11 @@ def time_both(
             continue
         started = time.perf_counter()
         try:
-            with _limit(compile_s):
+            with deadline(compile_s):
                 compiled = _bound(torch.compile(model), [copied(x) for x in inputs])
                 compiled()
                 compiled()
-        except _TooLong:
+        except Timeout:
             notes.append(f"{text}: inductor took more than {compile_s:g} s")
         except Exception as error:
             notes.append(f"{text}: inductor: {type(error).__name__}: {str(error)[:200]}")
@@ -119,17 +114,3 @@ def _sample(call: Callable[[], Any], repeats: int) -> float:
 
 def _bound(model: Any, inputs: Sequence[Any]) -> Callable[[], Any]:
     return lambda: model(*inputs)
-
-
-@contextmanager
-def _limit(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
