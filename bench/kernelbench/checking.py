@@ -14,7 +14,15 @@ from typing import Any
 
 import torch
 
-from bench.kernelbench.subjects import copied, inputs_of, model_of, namespace, tensors
+from bench.kernelbench.subjects import (
+    copied,
+    doubled,
+    inputs_of,
+    model_of,
+    namespace,
+    tensors,
+    wider,
+)
 
 TRIALS = 5
 _ATOL = _RTOL = 1e-4
@@ -57,7 +65,7 @@ def check(original: str, rewritten: str, seed: int = 0) -> Checked:
             for model in (*models, double):
                 _shake(model, seed)
         inputs = inputs_of(spaces[0], seed + number)
-        inputs = [_wider(x) for x in inputs] if is_wide else inputs
+        inputs = [wider(x) for x in inputs] if is_wide else inputs
         outs = []
         for model in models:
             torch.manual_seed(seed + number)
@@ -99,7 +107,7 @@ def _kernelbench_excess(one: list[Any], other: list[Any]) -> float:
 
 def _in_double(model: Any, inputs: list[Any]) -> list[Any] | None:
     try:
-        return tensors(model(*(_double(x) for x in inputs)))
+        return tensors(model(*(doubled(x) for x in inputs)))
     except Exception:
         return None
 
@@ -132,20 +140,6 @@ def error_of(found: list[Any], reference: list[Any]) -> float:
         off = torch.where(same, 0.0, (a - b).abs() / scale)
         worst = max(worst, float(off.nan_to_num(float("inf"), float("inf")).max()))
     return worst
-
-
-def _wider(value: Any) -> Any:
-    return 4 * value - 2 if _is_float(value) else value
-
-
-def _double(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(_double(v) for v in value)
-    return value.double() if _is_float(value) else copied(value)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _shake(model: Any, seed: int) -> None:

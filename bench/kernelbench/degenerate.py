@@ -8,7 +8,16 @@ from typing import Any
 import torch
 
 from bench.kernelbench.checking import error_of
-from bench.kernelbench.subjects import copied, inputs_of, model_of, namespace, tensors
+from bench.kernelbench.subjects import (
+    copied,
+    doubled,
+    inputs_of,
+    is_float,
+    model_of,
+    namespace,
+    tensors,
+    wider,
+)
 
 _SAME = 1e-5
 
@@ -20,8 +29,8 @@ def degenerate(source: str, seed: int = 0) -> str:
     space = namespace(source)
     model = model_of(space, seed)
     own = [inputs_of(space, seed + n) for n in range(3)]
-    wide = [[4 * x - 2 if _is_float(x) else x for x in draw] for draw in own]
-    if not any(_is_float(x) for x in own[0]):
+    wide = [[wider(x) for x in draw] for draw in own]
+    if not any(is_float(x) for x in own[0]):
         return ""
     outs = [_out(model, draw, seed) for draw in own]
     if not outs[0]:
@@ -31,7 +40,7 @@ def degenerate(source: str, seed: int = 0) -> str:
         return "constant" if everywhere else "constant on the inputs that it draws"
     try:
         double = copy.deepcopy(model).double()
-        exact = [_out(double, [_double(x) for x in draw], seed) for draw in own]
+        exact = [_out(double, [doubled(x) for x in draw], seed) for draw in own]
     except Exception:
         return ""
     signal = max(_spread(exact[0], other) for other in exact[1:])
@@ -51,11 +60,3 @@ def _constant(outs: list[list[Any]]) -> bool:
 def _spread(one: list[Any], other: list[Any]) -> float:
     pairs = [(a.double(), b.double()) for a, b in zip(one, other) if a.numel()]
     return max((float((a - b).abs().nan_to_num().max()) for a, b in pairs), default=0.0)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
-
-
-def _double(value: Any) -> Any:
-    return value.double() if _is_float(value) else value

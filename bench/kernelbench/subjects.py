@@ -101,3 +101,21 @@ def copied(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(copied(v) for v in value)
     return value
+
+
+def doubled(value: Any) -> Any:
+    """A copy in which floats are float64, tensors in lists and tuples included."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(doubled(v) for v in value)
+    return value.double() if is_float(value) else copied(value)
+
+
+def wider(value: Any) -> Any:
+    """Floats from [0, 1) spread over [-2, 2); anything else as it is."""
+    return 4 * value - 2 if is_float(value) else value
+
+
+def is_float(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.is_floating_point()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.kernelbench.problems import root_folder
 from bench.trust.program import JAX, NUMPY, TORCH, TRITON, Program
 from bench.trust.third_party import (
-    from_environment,
     gpuemu_programs,
     installed_programs,
     kernelbench_programs,
@@ -42,13 +43,13 @@ def corpus(say: Callable[[str], None], root: str | None, cache: str | None) -> l
     gpuemu's corpus as `gpuemu` and Triton's as `tutorials`, or SEMREP_TRUST_CACHE; each is a
     checkout, or the folder of the programs themselves."""
     programs = [*own_programs(), *installed_programs(say)]
-    kernelbench = from_environment("KERNELBENCH_ROOT", root)
+    kernelbench = root_folder(root)
     if kernelbench:
         programs += kernelbench_programs(kernelbench, say)
     else:
         say("left out: KernelBench, for want of --root")
-    folder = from_environment("SEMREP_TRUST_CACHE", cache)
-    if folder:
+    if given := cache or os.environ.get("SEMREP_TRUST_CACHE"):
+        folder = Path(given)
         data = folder / "gpuemu" / "gpuemu_corpus" / "data"
         programs += gpuemu_programs(data if data.is_dir() else folder / "gpuemu", say)
         tutorials = folder / "tutorials" / "python" / "tutorials"

@@ -7,7 +7,6 @@ FlagGems is absent: its package refuses to be imported where there is no device.
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -366,9 +365,3 @@ def _definitions(source: str, kept: tuple[str, ...]) -> str:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             parts.append("\n".join(lines[first - 1 : node.end_lineno]))
     return head + "\n\n" + "\n\n\n".join(parts) + "\n"
-
-
-def from_environment(name: str, given: str | None) -> Path | None:
-    """A folder from an option, or else from the environment."""
-    value = given or os.environ.get(name)
-    return Path(value) if value else None

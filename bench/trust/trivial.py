@@ -11,7 +11,6 @@ apart. KernelBench's own check runs beside, on inputs drawn as the problem draws
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import multiprocessing
@@ -25,9 +24,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import journal
+from bench.kernelbench.problems import problems, root_folder
 from bench.kernelbench.shrink import TINY, shrink
 from bench.records import Record
-from bench.trust.third_party import from_environment
 from semrep.passes.contract import WITHIN_TOLERANCE
 from semrep.runtime import Done, Harness, discover
 from semrep.verify import Equivalent, Verifier
@@ -115,6 +115,7 @@ def compared(source: str) -> dict[str, Any]:
     """In a child: KernelBench's verdict, and whether anything tells the two models apart."""
     import torch
 
+    from bench.kernelbench.subjects import copied, wider
     from bench.trust.anchors import accepts
 
     space: dict[str, Any] = {"__name__": "problem"}
@@ -128,42 +129,18 @@ def compared(source: str) -> dict[str, Any]:
         torch.manual_seed(trial)
         inputs = space["get_inputs"]()
         # Inputs that a problem does not draw: a constant output stays what it is on them too.
-        wide = [4 * x - 2 if _is_float(x) else x for x in inputs]
+        wide = [wider(x) for x in inputs]
         for arguments, found in ((inputs, verdicts), (wide, same)):
             outs = []
             for model in models:
                 torch.manual_seed(trial)
                 with torch.no_grad():
-                    outs.append(model(*(_copied(x) for x in arguments)))
+                    outs.append(model(*(copied(x) for x in arguments)))
             found.append(accepts("kernelbench_rand", [outs[0]], [outs[1]]))
             if found is same and found[-1] and isinstance(outs[0], torch.Tensor):
                 spread = (outs[0] - outs[1]).abs().max() if outs[0].numel() else torch.zeros(())
                 found[-1] = bool(spread <= 2e-6 * (1 + outs[0].abs().max()))
     return {"kernelbench": all(verdicts), "right": all(same)}
-
-
-def _is_float(value: Any) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
-
-
-def _copied(value: Any) -> Any:
-    import torch
-
-    return value.clone() if isinstance(value, torch.Tensor) else value
-
-
-def problems(root: Path) -> list[Path]:
-    def number(path: Path) -> int:
-        head = path.name.partition("_")[0]
-        return int(head) if head.isdigit() else 0
-
-    return [
-        path
-        for level in (1, 2, 3)
-        for path in sorted((root / f"level{level}").glob("*.py"), key=number)
-    ]
 
 
 def run(
@@ -178,13 +155,13 @@ def run(
     order, of as many as fit into so many seconds. resume: a file of outcomes, read first and
     added to."""
 
-    folder = from_environment("KERNELBENCH_ROOT", root)
+    folder = root_folder(root)
     if folder is None:
         say("trivial candidates: left out; give --root, the folder with level1, level2, level3")
         return
-    paths = problems(folder)
+    paths = [problem.path for problem in problems(folder)]
     paths = random.Random(seed).sample(paths, min(_QUICK, len(paths)) if quick else len(paths))
-    found = _read(resume)
+    found = [Outcome(**row) for row in journal.read(resume)]
     known = {o.problem for o in found}
     waiting = iter([path for path in paths if _named(path) not in known])
     deadline = time.monotonic() + (seconds or float("inf"))
@@ -199,7 +176,7 @@ def run(
                 path = running.pop(future)
                 outcomes = future.result()
                 found += outcomes
-                _add(resume, outcomes)
+                journal.add(resume, *(asdict(o) for o in outcomes))
                 told = "; ".join(
                     o.why or f"{o.candidate} accepted" for o in outcomes if o.why or o.accepted
                 )
@@ -220,22 +197,6 @@ def _named(path: Path) -> str:
 
 def _outcomes(path: Path) -> list[Outcome]:
     return list(examine(path))
-
-
-def _read(file: Path | None) -> list[Outcome]:
-    if file is None or not file.is_file():
-        return []
-    found = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):  # the last line of a run that was killed
-            found.append(Outcome(**json.loads(line)))
-    return found
-
-
-def _add(file: Path | None, outcomes: list[Outcome]) -> None:
-    if file is not None:
-        with file.open("a", encoding="utf-8") as out:
-            out.writelines(json.dumps(asdict(o)) + "\n" for o in outcomes)
 
 
 def records(found: list[Outcome]) -> Iterator[Record]:
