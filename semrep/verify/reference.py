@@ -9,7 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,8 @@ def _case(
         for number in range(draws):
             generator = np.random.default_rng([case.seed, number])
             _widen_condition(condition, exact, run.call(precision, generator))
+    # Last, in float64: what lies between is rounded, too. Its size hardly depends on the draw.
+    _widen_condition(condition, exact, run.rounded(case.seed))
     errors = run.errors_in_single(exact, condition) if run.is_double else {}
     return {
         path: (_record(values), _record(condition[path]), errors.get(path, 0.0))
@@ -140,10 +142,28 @@ class _Run:
     @property
     def is_double(self) -> bool:
         """Whether the case computes in float64 already, so that its reference is no better."""
+        return any(arrays.dtype_of(v) in ("float64", "complex128") for v in self.floating())
+
+    def rounded(self, seed: int) -> dict[str, Floats]:
+        """A torch program in float64 with what lies between inputs and results rounded as the
+        finest of its inputs is; {} for others, and where it cannot be run so."""
+        if self.subject.harness.framework != "torch":
+            return {}
+        from semrep.verify.roundings import rounded
+
+        dtypes = (arrays.dtype_of(v) for v in self.floating())
+        roundoff = min((arrays.ROUNDOFF[d] for d in dtypes), default=arrays.ROUNDOFF["float32"])
+        try:
+            with rounded(roundoff, seed), _rounded_kernels(roundoff, seed):
+                return self.call("double")
+        except Exception:
+            return {}
+
+    def floating(self) -> list[Any]:
+        """Inputs, parameters and buffers of floating types."""
         tree = (self.arguments.positional, dict(self.arguments.named))
-        dtypes = [arrays.dtype_of(value) for _, value in arrays.array_leaves(tree)]
-        dtypes += [arrays.dtype_of(value) for value in self.own_state.values()]
-        return any(dtype in ("float64", "complex128") for dtype in dtypes)
+        values = [value for _, value in arrays.array_leaves(tree)] + list(self.own_state.values())
+        return [v for v in values if arrays.dtype_of(v) in arrays.ROUNDOFF]
 
     def errors_in_single(
         self, exact: Mapping[str, Floats], condition: Mapping[str, Floats]
@@ -266,6 +286,12 @@ def _moved(values: Any, roundoff: float, smallest: float, generator: np.random.G
 
 def _device(value: Any) -> str:
     return str(value.device) if arrays.framework_of(value) == "torch" else "cpu"
+
+
+def _rounded_kernels(roundoff: float, seed: int) -> AbstractContextManager[None]:
+    """Kernels too, where Triton's interpreter runs them."""
+    rounding = sys.modules.get("semrep.runtime.triton.rounding")
+    return nullcontext() if rounding is None else rounding.rounded(roundoff, seed)
 
 
 @contextmanager

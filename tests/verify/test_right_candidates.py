@@ -279,3 +279,35 @@ def test_an_original_that_reads_what_nothing_wrote() -> None:
     verdict = verifier(FRESH).check(hoisted)
     assert isinstance(verdict, Different), str(verdict)
     assert isinstance(verifier(FRESH).check(FRESH.encode()), Equivalent)
+
+
+_BIAS = """\
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(1, 4, 4, stride=2)
+        self.shift = nn.Parameter(torch.randn(4, 1, 1))
+
+    def forward(self, x):
+        return torch.tanh(self.conv(x) - self.shift)
+
+def get_inputs():
+    return [torch.randn(32, 1, 32, 32)]
+
+def get_init_inputs():
+    return []
+"""
+
+
+def test_a_bias_adds_its_gradient_up_in_its_own_order() -> None:
+    """139,392 terms of either sign: what is left of them says little about their roundings."""
+    shifted = (
+        "nn.functional.conv_transpose2d(x, self.conv.weight, "
+        "self.conv.bias - self.shift[:, 0, 0], stride=2)"
+    )
+    candidate = edited(_BIAS, ("self.conv(x) - self.shift", shifted))
+    verdict = verifier(_BIAS).check(candidate, REASSOCIATES)
+    assert isinstance(verdict, Equivalent), str(verdict)

@@ -37,6 +37,7 @@ def install() -> None:
         libdevice,
         memory,
         reductions,
+        rounding,
         syntax,
     )
 
@@ -45,6 +46,7 @@ def install() -> None:
     bfloat16.install(interpreter)
     float8.install(interpreter)
     counters.install(interpreter)
+    rounding.install(interpreter)
     memory.install(interpreter)
     _convert_floats(interpreter)
     syntax.install(interpreter)
