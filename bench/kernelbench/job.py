@@ -1,43 +1,29 @@
 """One problem from start to end, in a process that may be killed at any time.
 
-Reads a job as JSON from standard input and writes one line of JSON after each stage, so that
-whoever kills it keeps what was found before.
+Answers after each stage, so that whoever kills it keeps what was found before.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import resource
-import sys
 import time
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_MEMORY = 8 << 30
+from bench.child import answer
+
 _REFUSALS = 6
 
 
 def main() -> int:
-    os.environ["SEMREP_STORE"] = ":memory:"
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     # Torch and what inductor compiles may bring a thread pool each; one that spins while the
     # other works would be what is measured. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    warnings.simplefilter("ignore")
-    job = json.load(sys.stdin)
-    # What a problem prints must not mix with the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
-    for stage in stages(job):
-        answers.write(json.dumps(stage) + "\n")
-        answers.flush()
-    return 0
+    return answer(stages)
 
 
 def stages(job: dict[str, Any]) -> Iterator[dict[str, Any]]:

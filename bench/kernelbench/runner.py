@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import selectors
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from bench import journal
+from bench.child import Row, ask
 from bench.kernelbench.problems import Problem
 
 Say = Callable[[str], None]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,56 +74,16 @@ def run_one(problem: Problem, plan: Plan) -> Row:
         "problem": problem.name, "level": problem.level, "scale": plan.scale, "seed": plan.seed
     }  # fmt: skip
     job = {**asdict(plan), "source": problem.source}
-    command = [sys.executable, "-m", "bench.kernelbench.job"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True, cwd=Path(__file__).parents[2],
-    ) as child:  # fmt: skip
-        try:
-            assert child.stdin is not None
-            child.stdin.write(json.dumps(job).encode())
-            child.stdin.close()
-            lines, said, timed_out = _outputs(child, started + plan.wall_s)
-        finally:
-            _kill(child)
-    for line in lines:
-        row.update(json.loads(line))
-    if timed_out:
-        row["cut"] = f"killed after {plan.wall_s:g} s"
-    elif child.returncode:
-        last = (said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
-        row["cut"] = f"exit code {child.returncode}: {last[:200]}"
+    found, cut = ask("bench.kernelbench.job", job, plan.wall_s)
+    row.update(found)
+    if cut:
+        row["cut"] = cut
     if "train" not in row or "fired" not in row["train"]:
         row.setdefault("why", row.get("cut", "no answer"))
     elif row["train"]["fired"] and plan.timed and "speedup" not in row["train"]:
         row.setdefault("why", f"not timed: {row.get('cut', 'no answer')}")
     row["seconds"] = round(time.monotonic() - started, 2)
     return row
-
-
-def _outputs(child: subprocess.Popen[bytes], deadline: float) -> tuple[list[bytes], bytes, bool]:
-    """Whole lines of the child's output, what it complained of, and whether time ran out."""
-    held: dict[Any, bytes] = {child.stdout: b"", child.stderr: b""}
-    with selectors.DefaultSelector() as selector:
-        for stream in held:
-            selector.register(stream, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready:
-                return held[child.stdout].split(b"\n")[:-1], held[child.stderr], True
-            for key, _ in ready:
-                chunk = os.read(key.fd, 1 << 16)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                held[key.fileobj] += chunk
-    child.wait()
-    return held[child.stdout].split(b"\n")[:-1], held[child.stderr], False
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """The child and what it started; nothing where all have ended."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def told(row: Row) -> str:

@@ -335,17 +335,19 @@ def test_a_hanging_problem_is_killed(tmp_path):
 
 
 def test_ctrl_c_ends_in_figures(tmp_path):
-    path = tmp_path / "level1" / "1_hang.py"
+    path, begun = tmp_path / "level1" / "1_hang.py", tmp_path / "begun"
     path.parent.mkdir()
-    path.write_text("import time\ntime.sleep(1000)\n")
+    path.write_text(f"import time\nopen({str(begun)!r}, 'w').close()\ntime.sleep(1000)\n")
     command = [
         sys.executable, "-m", "bench", "kernelbench", "--root", str(tmp_path), "--only", "hang",
         "--json", "-",
     ]  # fmt: skip
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    deadline = time.monotonic() + 120
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    out, said = child.communicate(timeout=10)
+    out, said = child.communicate(timeout=60)
     assert child.returncode == 0 and "interrupted" in said
     assert json.loads(out)[-1]["name"] == "problems_not_run"
 
