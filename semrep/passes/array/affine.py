@@ -11,13 +11,15 @@ class Atom:
     """An integer that does not change while a loop runs, or a loop's counter.
 
     key: the same for two atoms only where they are the same integer. text: how the code writes
-    it. least: no value is below. seen: its value in the observed call.
+    it. least: no value is below. seen: its value in the observed call. floor: where it is a
+    quotient, rounded down: of what and by what.
     """
 
     key: Hashable
     text: str = field(compare=False)
     least: int | None = field(default=None, compare=False)
     seen: int | None = field(default=None, compare=False)
+    floor: tuple[Affine, int] | None = field(default=None, compare=False)
 
 
 class Affine:
@@ -83,7 +85,8 @@ class Affine:
         for atom, factor in sorted(self.terms.items(), key=lambda t: t[1] < 0):
             sign = "-" if factor < 0 else "+"
             size = abs(factor)
-            word = atom.text if size == 1 else f"{size} * {atom.text}"
+            name = f"({atom.text})" if atom.floor is not None and size != 1 else atom.text
+            word = name if size == 1 else f"{size} * {name}"
             parts.append(f" {sign} {word}" if parts else f"{'-' if factor < 0 else ''}{word}")
         if self.constant or not parts:
             sign = "-" if self.constant < 0 else "+"
@@ -97,6 +100,26 @@ class Affine:
 
     def __repr__(self) -> str:
         return f"<{self.text}>"
+
+
+def quotient(of: Affine, by: int) -> Atom:
+    """`of // by`, for `by` > 0."""
+    text = f"({of.text}) // {by}" if of.is_sum else f"{of.text} // {by}"
+    least = 0 if all(f > 0 and a.least is not None for a, f in of.terms.items()) else None
+    if least is not None:
+        least = (of.constant + sum(f * (a.least or 0) for a, f in of.terms.items())) // by
+    seen = of.seen // by if of.seen is not None else None
+    return Atom(("quotient", of, by), text, least, seen, (of, by))
+
+
+def _without_quotients(value: Affine) -> Affine:
+    """No more than the value: by * (of // by) lies above of - by and not above of."""
+    for atom, factor in value.terms.items():
+        if atom.floor is not None and factor % atom.floor[1] == 0:
+            of, by = atom.floor
+            edge = of if factor < 0 else of + 1 - by
+            value = value.without(atom) + edge.scaled(factor // by)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +154,9 @@ class Prover:
             if factor:
                 edge = loop.least if factor > 0 else loop.end - 1
                 value = value.replaced(loop.counter, edge)
-        return self._holds(value, self._DEPTH, as_observed)
+        return self._holds(value, self._DEPTH, as_observed) or self._holds(
+            _without_quotients(value), self._DEPTH, as_observed
+        )
 
     def _holds(self, value: Affine, depth: int, as_observed: bool) -> bool:
         if all(f > 0 and a.least is not None for a, f in value.terms.items()):

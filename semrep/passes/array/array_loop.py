@@ -11,7 +11,9 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.vectors import Vectors
 from semrep.passes.base import NodePass, Refusal
 
@@ -20,6 +22,7 @@ ASSUMPTIONS = (
     "indices stay within their arrays as in the observed call, also where a branch or an inner "
     "loop does not run",
     "arguments that are written do not share memory with others",
+    "functions that the observed one calls are called as it calls them",
 )
 
 
@@ -42,12 +45,15 @@ class ArrayLoop(NodePass):
         )
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        try:
-            loop = counted(module, unit, self.facts(module, unit, node), node)
+        def edits(arrays: ArrayFacts) -> list[Edit]:
+            loop = counted(module, arrays, node)
             vectors = Vectors(loop)
             lines = self.lines(loop, vectors)
             guard = vectors.needs_guard and not loop.always_runs
             return [replaced(loop, lines, guard=guard)]
+
+        try:
+            return agreed(module, unit, self.facts(module, unit, node), node, edits)
         except Unproven as error:
             return error.refusal
 

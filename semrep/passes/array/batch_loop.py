@@ -26,7 +26,9 @@ from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.array_loop import ASSUMPTIONS
 from semrep.passes.array.bodies import assignments_in
+from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.vectorize_elementwise_loop import temporary
 from semrep.passes.array.vectors import Vectors
 from semrep.passes.base import NodePass, Refusal
@@ -53,9 +55,11 @@ class BatchLoop(NodePass):
         return _appended(node) is not None and node["left"].kind == "identifier"
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
+        def edits(arrays: ArrayFacts) -> list[Edit]:
+            return _batched(counted(module, arrays, node))
+
         try:
-            loop = counted(module, unit, self.facts(module, unit, node), node)
-            return _batched(loop)
+            return agreed(module, unit, self.facts(module, unit, node), node, edits)
         except Unproven as error:
             return error.refusal
 

@@ -13,7 +13,7 @@ from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 from semrep.passes.array.affine import Affine, Atom, Bounds, Prover
-from semrep.passes.array.facts import ArrayFacts, array_facts
+from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.base import Refusal, refuse
 from semrep.passes.loop.loops import jumps_out, stored_names, why_not_plain
 
@@ -124,15 +124,9 @@ def _bounds(arrays: ArrayFacts, node: Node) -> Bounds | None:
     return Bounds(counter, stop + 1, start + 1, step)
 
 
-def counted(module: Module, unit: Unit, facts: Facts, node: Node) -> Counted:
+def counted(module: Module, arrays: ArrayFacts, node: Node) -> Counted:
     """The loop at a `for`. Raises Unproven."""
-    arrays = array_facts(module, unit, facts)
-    if arrays.signature is None:
-        raise Unproven(
-            "unknown-type",
-            "the types of the arguments are not known; give inputs so that they can be observed",
-            node,
-        )
+    unit, facts = arrays.unit, arrays.facts
     if refusal := why_not_plain(node):
         raise _told(refusal)
     if jump := jumps_out(node):

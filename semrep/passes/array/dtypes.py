@@ -9,8 +9,23 @@ _BITS = {"bool": 8, "int32": 32, "int64": 64, "float32": 32, "float64": 64,
 _BY_KIND = {1: "int", 2: "float", 3: "complex"}
 
 
+_SUBSCRIPTS = frozenset({"int8", "int16", "uint8", "uint16", "uint32"})
+"""Types that arrays of subscripts and bytes have; no rule here computes with them."""
+
+
 def is_known(dtype: str) -> bool:
+    """Whether the result of arithmetic with the type is known."""
     return dtype in _KINDS
+
+
+def is_named(dtype: str) -> bool:
+    """Whether an array of the type may be looked at at all."""
+    return dtype in _KINDS or dtype in _SUBSCRIPTS
+
+
+def is_subscript(dtype: str) -> bool:
+    """Whether elements of the type are integers that fit into 64 bits with a sign."""
+    return dtype in ("int32", "int64") or dtype in _SUBSCRIPTS
 
 
 def kind_of(dtype: str) -> int:
@@ -55,4 +70,4 @@ def division(dtype: str, framework: str) -> str:
 
 def may_be_stored(value: str, target: str) -> bool:
     """Whether storing loses no kind of number: NumPy's rule `same_kind`."""
-    return _KINDS[value] <= _KINDS[target]
+    return value in _KINDS and target in _KINDS and _KINDS[value] <= _KINDS[target]

@@ -3,9 +3,11 @@ that makes and indexes arrays. What is not known is None."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from semrep.ir.effects import Facts
+from semrep.ir.effects import facts as facts_of
 from semrep.ir.environment import Environment
 from semrep.ir.flow import UNBOUND, Definition
 from semrep.ir.module import Module
@@ -13,8 +15,9 @@ from semrep.ir.scopes import Binding
 from semrep.ir.signature import OtherType, ScalarType, TensorType
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
-from semrep.passes.array.affine import Affine, Atom
-from semrep.passes.array.dtypes import division, is_known, promoted
+from semrep.passes.array.affine import Affine, Atom, quotient
+from semrep.passes.array.calls import arguments, is_plain, returned
+from semrep.passes.array.dtypes import division, is_known, is_named, promoted
 
 Shape = tuple[Affine | None, ...]
 
@@ -62,21 +65,36 @@ _DTYPES = {
 }  # fmt: skip
 _RESHAPERS = frozenset({"resize", "resize_", "set_", "setflags", "squeeze_", "unsqueeze_", "t_"})
 LIBRARIES = frozenset({"numpy", "torch"})
+_DEEPEST = 3
+"""Calls within calls that are looked into for the type of a result."""
 
 
 class ArrayFacts:
     """The door to them. One object for each (module, function)."""
 
-    def __init__(self, module: Module, unit: Unit, facts: Facts) -> None:
+    def __init__(
+        self,
+        module: Module,
+        unit: Unit,
+        facts: Facts,
+        given: Mapping[str, Array | None] | None = None,
+    ) -> None:
+        """given: the types of the parameters, where another call than the observed one is
+        looked at."""
         self.facts = facts
+        self.module = module
         self.unit = unit
         self.flow = facts.flow
         self.scopes = facts.scopes
         self.environment: Environment = module.environment
         signature = module.signature
         is_entry = signature is not None and signature.entry == unit.qualified_name
-        self.signature = signature if is_entry else None
+        is_whole = facts.function is unit.definition
+        self.given = given
+        self.signature = signature if is_entry and is_whole else None
+        self.is_observed = self.signature is not None or given is not None
         self._assumed: dict[object, Array | None] = {}
+        self._calling: frozenset[str] = frozenset()
         self._has_reshapers = any(
             n["attribute"].text in _RESHAPERS
             or n["attribute"].text in ("shape", "dtype", "strides", "data")
@@ -191,6 +209,8 @@ class ArrayFacts:
         parent = store.parent
         if parent is not None and parent.kind in ("list_splat_pattern", "dictionary_splat_pattern"):
             return None
+        if self.given is not None:
+            return None if self._has_reshapers else self.given.get(store.text)
         seen = self.signature.of(store.text) if self.signature is not None else None
         if isinstance(seen, ScalarType):
             dtype = {"int": "int64", "float": "float64", "bool": "bool"}.get(seen.name)
@@ -198,7 +218,7 @@ class ArrayFacts:
         if isinstance(seen, OtherType):
             library, _, dtype = seen.name.rpartition(".")
             return Array("numpy", dtype) if library == "numpy" and is_known(dtype) else None
-        if isinstance(seen, TensorType) and seen.framework in LIBRARIES and is_known(seen.dtype):
+        if isinstance(seen, TensorType) and seen.framework in LIBRARIES and is_named(seen.dtype):
             if seen.requires_grad or self._has_reshapers:
                 return None
             shape = tuple(
@@ -369,6 +389,8 @@ class ArrayFacts:
         plain = [g for g in given if g.kind != "keyword_argument"]
         named = {g["name"].text: g["value"] for g in given if g.kind == "keyword_argument"}
         if path is None:
+            if node["function"].kind == "identifier":
+                return self._own_function(node)
             return self._method(node, plain, named)
         library, _, name = path.rpartition(".")
         types = [self.of(g) for g in plain]
@@ -388,6 +410,25 @@ class ArrayFacts:
             return self._reduced(library, name, plain, named)
         return self._called(library, name, [t for t in types if t is not None], plain)
 
+    def _own_function(self, node: Node) -> Array | None:
+        """The type of what a function of this module returns."""
+        name = node["function"].text
+        found, placed = self.environment.names.get(name), self.module.function(name)
+        binding = self.scopes.binding(node["function"])
+        if binding is None or not binding.is_global or found is None or placed is None:
+            return None
+        if not found.is_stable or found.kind != "function" or name in self._calling:
+            return None
+        unit, function = placed.unit, placed.unit.definition
+        if function is None or len(self._calling) >= _DEEPEST:
+            return None
+        given = arguments(function, node, self) if is_plain(function) else None
+        if given is None:
+            return None
+        known = ArrayFacts(self.module, unit, facts_of(self.module, unit, function), given)
+        known._calling = self._calling | {name}
+        return returned(function, known)
+
     def _builtin(self, name: str, types: list[Array | None], given: list[Node]) -> Array | None:
         if name == "len":
             return number("int64")
@@ -403,7 +444,7 @@ class ArrayFacts:
         self, library: str, name: str, types: list[Array], given: list[Node]
     ) -> Array | None:
         first = types[0]
-        if any(t.is_mixed and t.dtype != "float64" for t in types):
+        if any(t.is_mixed and t.dtype != "float64" or not is_known(t.dtype) for t in types):
             return None
         if len(types) == 1 and name in (*_ELEMENTWISE, *_KEEPS_TYPE):
             dtype = first.dtype
@@ -429,7 +470,10 @@ class ArrayFacts:
         if name not in ("sum", "mean", "max", "min", "amax", "amin", "prod", "std", "var"):
             return None
         axes = {"axis", "dim"}
-        if not given or len(given) > 2 or set(named) - axes:
+        if not given or len(given) > 2 or set(named) - axes - {"keepdims"}:
+            return None
+        keeps = named["keepdims"].kind == "true" if "keepdims" in named else False
+        if "keepdims" in named and not keeps and named["keepdims"].kind != "false":
             return None
         found = self.of(given[0])
         if found is None or found.weak or not found.dtype.startswith(("float", "complex")):
@@ -438,7 +482,9 @@ class ArrayFacts:
         taken = reduced_axes(axis, found.rank)
         if taken is None or library == "torch" and name not in ("sum", "mean"):
             return None
-        shape = tuple(s for k, s in enumerate(found.shape) if k not in taken)
+        one = Affine((), 1)
+        kept = [one if k in taken else s for k, s in enumerate(found.shape)]
+        shape = tuple(s for k, s in enumerate(kept) if keeps or k not in taken)
         return Array(found.framework, found.dtype, shape)
 
     def _method(self, node: Node, given: list[Node], named: dict[str, Node]) -> Array | None:
@@ -531,6 +577,8 @@ class ArrayFacts:
             if node.operator == "*" and (left.is_constant or right.is_constant):
                 one, other = (left, right) if right.is_constant else (right, left)
                 return one.scaled(other.constant)
+            if node.operator == "//" and right.is_constant and right.constant > 0:
+                return Affine([(quotient(left, right.constant), 1)])
             return None
         if node.kind == "identifier":
             return self._name(node, resolve)
@@ -739,5 +787,6 @@ _HANDLERS = {
 
 
 def array_facts(module: Module, unit: Unit, facts: Facts) -> ArrayFacts:
-    key = ("arrays", id(facts.function), module.facts_key)
-    return unit.fact(key, lambda: ArrayFacts(module, unit, facts))
+    # What a call gives is up to the text of other units, too.
+    key = ("arrays", id(facts.function))
+    return module.fact(key, lambda: ArrayFacts(module, unit, facts))

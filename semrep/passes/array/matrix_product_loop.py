@@ -29,7 +29,9 @@ from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.array_loop import ASSUMPTIONS
 from semrep.passes.array.bodies import Assignment, assignments, assignments_in
+from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.reduce_accumulation_loop import factors_of
 from semrep.passes.array.references import Reference, reference
 from semrep.passes.array.vectors import Vectors, subscripted
@@ -62,9 +64,11 @@ class MatrixProductLoop(NodePass):
         return depth > 1 and "*" in current.text and "[" in current.text
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
+        def edits(arrays: ArrayFacts) -> list[Edit]:
+            return [_Nest(module, arrays, node).edit()]
+
         try:
-            nest = _Nest(self, module, unit, node)
-            return [nest.edit()]
+            return agreed(module, unit, self.facts(module, unit, node), node, edits)
         except Unproven as error:
             return error.refusal
 
@@ -78,13 +82,12 @@ class _Factor:
 
 
 class _Nest:
-    def __init__(self, pass_: NodePass, module: Module, unit: Unit, node: Node) -> None:
+    def __init__(self, module: Module, arrays: ArrayFacts, node: Node) -> None:
         self.loops: list[Counted] = []
         self.before: list[tuple[int, Assignment]] = []
-        facts = pass_.facts(module, unit, node)
         current = node
         while current.kind == "for_statement":
-            self.loops.append(counted(module, unit, facts, current))
+            self.loops.append(counted(module, arrays, current))
             *first, current = current["body"].operands
             for statement in first:
                 self.before += [(len(self.loops), a) for a in assignments_in(statement)]

@@ -17,7 +17,8 @@ from tests.passes.signature_text import parse_signature
 
 _OURS = (
     "vectorize-elementwise-loop", "vectorize-function-loop", "reduce-accumulation-loop",
-    "matrix-product-loop", "batch-loop", "reuse-buffers",
+    "matrix-product-loop", "batch-loop", "reuse-buffers", "contract-window-loop",
+    "scale-after-product", "sum-segments-loop", "interchange-triangular-loop",
 )  # fmt: skip
 CASES = [
     case
