@@ -123,7 +123,8 @@ class Rewriter:
         root = self.match.root
         inside = {id(v) for v in self.match.interior}
         for value in self.match.interior:
-            if not value.is_pure or value.is_in_place:
+            is_kept_apart = value is not root and value.is_in_place and self._is_private(value)
+            if not value.is_pure and not is_kept_apart:
                 raise Refused(
                     refusal("has-effects", f"{describe(value)} does more than give a value", value)
                 )
@@ -148,6 +149,28 @@ class Rewriter:
                     )  # fmt: skip
                     raise Refused(place)
 
+    def _is_private(self, value: Value) -> bool:
+        """Whether an operation writes to an array that was made just for it: nothing else holds
+        or sees that array, so a new one for the result is no difference."""
+        written = next(iter(value.arguments.values()))
+        if written.kind != OP or written.is_in_place or EXTERNAL in written.storage:
+            return False
+        if any(use.user is not value and use.node is not value.node for use in written.uses):
+            return False
+        for other in self.graph:
+            if other is value:
+                return True
+            if other is not written and other.storage & written.storage:
+                return False
+        return False
+
+    def _writers(self, value: Value) -> list[Value]:
+        """Matched operations that write to the value: without them, what they gave is the value."""
+        return [
+            v for v in self.match.interior
+            if v.is_in_place and next(iter(v.arguments.values())) is value
+        ]  # fmt: skip
+
     def _find_dead(self) -> frozenset[Definition]:
         """Assignments that hold interior values, and nothing else needs once the root is gone."""
         root = self.match.root
@@ -155,8 +178,13 @@ class Rewriter:
         candidates = [
             d for v in self.match.interior if v is not root for d in self.graph.definitions_of(v)
         ]
+        # Names of an array that is no longer written to keep their assignment, not its new value.
+        written = [
+            d for v in self.match.interior if v.is_in_place
+            for d in self.graph.definitions_of(next(iter(v.arguments.values())))
+        ]  # fmt: skip
         gone = [root.node, *(d.statement for d in candidates)]
-        for definition in candidates:
+        for definition in (*candidates, *written):
             for load in definition.loads:
                 if not any(load.is_inside(g) for g in gone):
                     message = f"`{definition.name}` may be used again here"
@@ -257,11 +285,9 @@ class Rewriter:
         if value.tensor is None or root.storage & value.storage:
             return
         graph = self.graph
-        shared = root.storage | value.storage
-        both_seen = bool(root.storage & graph.escaped) and (
-            EXTERNAL in value.storage or bool(value.storage & graph.escaped)
-        )
-        if both_seen or shared & graph.mutated:
+        new, old = _storage(root), _storage(value)
+        both_seen = bool(new & graph.escaped) and (EXTERNAL in old or bool(old & graph.escaped))
+        if both_seen or (new | old) & graph.mutated:
             message = (
                 f"the result would share memory with {describe(value)}, and others can see that"
             )
@@ -349,13 +375,15 @@ class Rewriter:
     def _layer_call(self, pattern: Apply) -> str | None:
         """The layer that the matched code called for this very operation, where all but its
         input stays as it was."""
-        signature = self.module.signature
+        signature = self.graph.signature
         if signature is None:
             return None
         for value in self.match.interior:
             node = value.node
             if value.op is not pattern.op or node is None or node.kind != "call":
                 continue
+            if value.is_in_place and isinstance(pattern.arguments[0][1], Hole):
+                continue  # what it wrote to was made for it; what a hole stands for was not
             function = node["function"]
             if not isinstance(signature.of(function.text), LayerType):
                 continue
@@ -396,8 +424,9 @@ class Rewriter:
             if value.node is not None:
                 return Written(value.node.text, emit.binding_strength(value.node))
             return as_written(value.constant, self._name_of)
-        if (name := self.environment.name_of(value, self.dead)) is not None:
-            return Written(name)
+        for known in (value, *self._writers(value)):
+            if (name := self.environment.name_of(known, self.dead)) is not None:
+                return Written(name)
         if value.kind == ATTRIBUTE and self._is_attribute_here(value):
             return Written(value.label)
         if (
@@ -557,6 +586,12 @@ def _is_always_evaluated(node: Node, statement: Node) -> bool:
         if outer.kind in conditional:
             return False
     return False
+
+
+def _storage(value: Value) -> frozenset[int]:
+    """What the value may share. A name that leaves a loop, or comes round again, no longer
+    tells which array of the body it holds: all of them are outside then."""
+    return value.storage | {EXTERNAL} if value.region else value.storage
 
 
 def _costs_nothing(value: Value) -> bool:

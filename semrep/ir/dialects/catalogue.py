@@ -143,9 +143,13 @@ def ops() -> Iterator[Op]:
 @functools.cache
 def resolve(path: str) -> tuple[Spelling, ...]:
     """What a dotted path may mean: the overloads in the order in which they are to be tried;
-    empty where the catalogue does not know it. Only paths of functions, not of methods."""
+    empty where the catalogue does not know it. Only paths of functions, not of methods. A
+    trailing underscore on a torch function makes the in-place form of the op without it."""
     _load()
-    return _parsed(path)
+    found = _parsed(path)
+    if not found and path.startswith("torch.") and path.endswith("_"):
+        return tuple(_in_place(s, path) for s in _parsed(path[:-1]))
+    return found
 
 
 @functools.cache

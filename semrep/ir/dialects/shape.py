@@ -213,6 +213,7 @@ op(
     "split",
     "input: tensor, /, split_size, dim=0",
     "torch.split, Tensor.split(input, split_size_or_sections: split_size, dim=0)",
+    reference="torch.ops.aten.split",
     purity=_VIEW,
     cost=FREE,
     results=0,

@@ -79,6 +79,12 @@ PAIRS = [
     ("{t} = {p} * 2.0", "{u} = ({t} * 3.0).sum(1)"),
     ("{t} = {p} @ {q}", "{u} = {t} + {p} @ {r}"),
     ("{t} = torch.diag(v)", "{u} = {p} @ {t}"),
+    # Written to in place, but made for it alone.
+    ("{t} = {p} @ {q}; {t} = {t}.mul_(2.0)", "{u} = {t}.sum(1)"),
+    ("{t} = {p} + 1.0; {u} = {t}.clamp_(min=-1.0)", "{u} = {u}.clamp(max=1.0)"),
+    ("{t} = {p} @ {q}; {t} *= 2.0", "{u} = {t} * 3.0"),
+    ("{t} = {p}.clone().mul_(0.5)", "{u} = {t} + {p}"),
+    ("{t} = {p} @ {q}; {r} = {t}; {t}.mul_(2.0)", "{u} = ({t} * 3.0).sum(1)"),
 ]
 
 
