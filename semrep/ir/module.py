@@ -248,6 +248,13 @@ class Module:
             after._previous = (self, edits)
         return after
 
+    def signatures_of(self, unit: Unit) -> tuple[Signature, ...]:
+        """What was seen of the calls of a function, one for each combination of types; ()
+        without a signature, and for what was not called."""
+        if self.signature is None or unit.kind != FUNCTION:
+            return ()
+        return self.signature.within(unit.qualified_name)
+
     def with_signature(self, signature: Signature | None) -> Module:
         other = Module(self.source, self.language, self.path, signature)
         if "tree" in self.__dict__:

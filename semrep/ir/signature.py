@@ -6,8 +6,8 @@ edits of the body. No array library is imported here: types are plain names and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 ConfigValue = int | float | bool | str | None | tuple[int, ...] | tuple[str, ...]
 
@@ -102,13 +102,36 @@ class Signature:
     """Argument names and attribute names of an entry with their types.
 
     attributes: dotted names as the body writes them ("self.linear", "self.linear.weight").
-    results: types of the results, left to right; a single result is a tuple of one.
+    results: types of the results, left to right; a single result is a tuple of one. inner: the
+    other functions of the file that the entry was seen to call, one for each combination of
+    types. calls: how often it was called with these types.
     """
 
     entry: str
     arguments: tuple[tuple[str, ValueType], ...] = ()
     attributes: tuple[tuple[str, ValueType], ...] = ()
     results: tuple[ValueType, ...] = ()
+    inner: tuple[Signature, ...] = ()
+    calls: int = 1
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # Facts of a deep model are thousands of names, and key every analysis of a function.
+        if not self._hash:
+            fields = (self.entry, self.arguments, self.attributes, self.results, self.inner)
+            object.__setattr__(self, "_hash", hash(fields) or 1)
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the hash: another process hashes strings otherwise.
+        fields = (self.entry, self.arguments, self.attributes, self.results, self.inner)
+        return Signature, (*fields, self.calls)
+
+    def within(self, function: str) -> tuple[Signature, ...]:
+        """What was seen of the calls of a function, by its qualified name."""
+        if function == self.entry:
+            return (self,)
+        return tuple(s for s in self.inner if s.entry == function)
 
     def of(self, name: str) -> ValueType | None:
         """The type of an argument or attribute, or None where it was not seen."""

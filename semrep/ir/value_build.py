@@ -36,9 +36,11 @@ _HARMLESS_CONTEXTS = frozenset(
 )  # fmt: skip
 
 
-def build_graph(names: ModuleNames, unit: Unit, signature: Signature | None) -> ValueGraph:
+def build_graph(
+    names: ModuleNames, unit: Unit, signature: Signature | None, whole: Signature | None = None
+) -> ValueGraph:
     """The graph of a function unit; `unsupported` says why where there is none."""
-    builder = Builder(names, unit, signature)
+    builder = Builder(names, unit, signature, whole)
     definition = unit.definition
     if unit.kind != FUNCTION or definition is None or definition.kind != "function_definition":
         builder.graph.unsupported = "not a function"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from semrep.ir.dialects.bind import Bound, bind
 from semrep.ir.dialects.catalogue import layer_named, method, resolve
 from semrep.ir.dialects.op import REQUIRED, Layer, Spelling
-from semrep.ir.signature import LayerType, ScalarType
+from semrep.ir.signature import LayerType, ScalarType, Signature, TensorType
 from semrep.ir.tree import Node
 from semrep.ir.value_state import Fresh
 from semrep.ir.value_types import scalar_type
-from semrep.ir.values import ATTRIBUTE, OP, TUPLE, Value
+from semrep.ir.values import ATTRIBUTE, OP, PARAMETER, TUPLE, Value
 
 if TYPE_CHECKING:
     from semrep.ir.value_expressions import Evaluator
@@ -66,10 +66,39 @@ def evaluate_call(self: Evaluator, node: Node) -> Value:
         if function["attribute"].text in _CHANGES_LAYERS:
             self.state.stale = True
         label = f"{function['attribute'].text}()"
+        is_own = receiver.kind == PARAMETER and receiver.label == self.receiver
+        name = ".".join((*self.unit.classes, function["attribute"].text)) if is_own else ""
     else:
         given.insert(0, self.evaluate(function))
         label = f"{function.text[:40]}()"
-    return self.run_unknown(given, node, label)
+        binding = self.scopes.binding(function) if function.kind == "identifier" else None
+        name = function.text if binding is not None and binding.is_global else ""
+    value = self.run_unknown(given, node, label)
+    return _seen(self, value, name, positional)
+
+
+def _seen(self: Evaluator, value: Value, name: str, positional: list[Value]) -> Value:
+    """The result of a function of the file, with the type that it was seen to give on arguments
+    of these types."""
+    found = self.whole.within(name) if self.whole is not None and name else ()
+    fitting = [s for s in found if _may_be(s, positional)]
+    results = {s.results for s in fitting}
+    if len(results) == 1:
+        (result,) = results
+        if len(result) == 1 and isinstance(result[0], TensorType):
+            value.type, value.is_array = result[0], True
+            value.framework = result[0].framework
+    return value
+
+
+def _may_be(signature: Signature, positional: list[Value]) -> bool:
+    for (_, seen), value in zip(signature.arguments, positional, strict=False):
+        known = value.tensor
+        if known is None or not isinstance(seen, TensorType):
+            continue
+        if (known.dtype, known.shape) != (seen.dtype, seen.shape):
+            return False
+    return True
 
 
 def apply_bound(
@@ -379,4 +408,5 @@ def _call_opaque_layer(
     if type_.name.startswith("torch.nn.") and type_.plain and not type_.get("inplace"):
         if not type_.name.endswith(("Sequential", "ModuleList", "Transformer")):
             return self.opaque(f"{callee.label}()", given, node)
-    return self.run_unknown(given, node, f"{callee.label}()")
+    value = self.run_unknown(given, node, f"{callee.label}()")
+    return _seen(self, value, f"{type_.name.rpartition('.')[2]}.forward", given)

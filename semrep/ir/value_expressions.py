@@ -4,6 +4,7 @@ scope may see; and what code that is not understood may do."""
 from __future__ import annotations
 
 import ast
+import operator
 from typing import Any
 
 from semrep.ir.dialects.bind import NONE, SCALAR, SEQUENCE, TENSOR, UNKNOWN, Bound, bind
@@ -48,6 +49,12 @@ _FOLDS = {
 }  # fmt: skip
 
 
+_COMPARES = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+
 def _is_cheap(name: str, left: object, right: object) -> bool:
     """Whether constants may be computed with: `2**10**9` takes longer than all else."""
     for number in (left, right):
@@ -60,14 +67,22 @@ def _is_cheap(name: str, left: object, right: object) -> bool:
 
 class Evaluator:
     """Evaluates expressions against `state`; `recording` is off while a loop's effects are
-    only being found out."""
+    only being found out. signature: of this function; whole: of the entry, which knows what its
+    other functions gave."""
 
-    def __init__(self, names: ModuleNames, unit: Unit, signature: Signature | None) -> None:
+    def __init__(
+        self,
+        names: ModuleNames,
+        unit: Unit,
+        signature: Signature | None,
+        whole: Signature | None = None,
+    ) -> None:
         self.module_names = names
         self.unit = unit
         self.signature = signature
+        self.whole = whole
         self.scopes = scopes(unit)
-        self.graph = ValueGraph(unit)
+        self.graph = ValueGraph(unit, signature)
         self.state = State()
         self.recording = True
         self.statement: Node | None = None
@@ -411,7 +426,13 @@ class Evaluator:
                 return self.apply(
                     op, dict(zip(("input", "other"), values, strict=True)), node, framework
                 )
-        return self.opaque("comparison", values, node, frozenset())
+        value = self.opaque("comparison", values, node, frozenset())
+        if len(values) == 2 and len(tokens) == 1 and tokens[0] in _COMPARES:
+            left, right = values
+            if is_number(left) and is_number(right) and left.is_constant and right.is_constant:
+                value.constant = _COMPARES[tokens[0]](left.constant, right.constant)
+                value.type, value.is_pure = ScalarType("bool", repr(value.constant)), True
+        return value
 
     def branching(self, node: Node) -> Value:
         """`a and b`, `a if c else b`: only some operands are evaluated."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from semrep.ir.dialects.op import Op
-from semrep.ir.signature import ScalarType, TensorType
+from semrep.ir.signature import ScalarType, Signature, TensorType
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 
@@ -203,10 +203,12 @@ class ValueGraph:
     unsupported: why nothing is known about the function ("" in the ordinary case).
     mutated: storages that something writes. escaped: storages that are returned, stored,
         captured or passed to other code, under whatever name.
+    signature: the facts that it was built with.
     """
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, signature: Signature | None = None) -> None:
         self.unit = unit
+        self.signature = signature
         self.values: list[Value] = []
         self.definitions: list[Definition] = []
         self.unsupported = ""
@@ -262,18 +264,20 @@ class ValueGraph:
         return found
 
 
-def value_graph(module: Module, unit: Unit) -> ValueGraph:
+def value_graph(module: Module, unit: Unit, signature: Signature | None = None) -> ValueGraph:
     """The value graph of a function unit, computed once for its text, the module's names and
-    the signature (where that is the signature of this function)."""
-    signature = module.signature
-    if signature is not None and signature.entry != unit.qualified_name:
-        signature = None
-    key = ("values", module.environment.key, signature)
+    the signature: by default what was seen of the function's calls, where all had the same
+    types."""
+    if signature is None:
+        seen = module.signatures_of(unit)
+        signature = seen[0] if len(seen) == 1 else None
+    whole = module.signature if signature is not None else None
+    key = ("values", module.environment.key, signature, whole)
 
     def build() -> ValueGraph:
         from semrep.ir.value_build import build_graph
 
-        return build_graph(module.environment, unit, signature)
+        return build_graph(module.environment, unit, signature, whole)
 
     return unit.fact(key, build)
 

@@ -28,6 +28,7 @@ from semrep.ir.dialects.catalogue import ops, spellings_of
 from semrep.ir.dialects.operators import TOKEN_OF, UNARY_TOKEN_OF
 from semrep.ir.module import Module, Placed
 from semrep.ir.pattern import Apply, Match, Pattern, holes, match, op_names, parse_pattern
+from semrep.ir.signature import Signature
 from semrep.ir.text import EditSet, Span
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.ir.values import Value, ValueGraph, value_graph
@@ -136,7 +137,8 @@ class Rule(Pass):
                 yield Site(self.name, span.shifted(placed.start), module.digest)
 
     def _spans(self, module: Module, unit: Unit) -> tuple[Span, ...]:
-        graph = value_graph(module, unit)
+        # Sites are where the first call shows them; the others have a say in `rewrite`.
+        graph = value_graph(module, unit, next(iter(module.signatures_of(unit)), None))
         names = graph.op_names()
         found = {
             value.node.span
@@ -154,21 +156,35 @@ class Rule(Pass):
         placed = module.unit_at(site.span)
         if placed is None:
             raise ValueError(f"{site} lies in no unit")
-        graph = value_graph(module, placed.unit)
+        seen = module.signatures_of(placed.unit) or (None,)
+        plans = [self._plan(module, placed, site, signature) for signature in seen]
+        for plan in plans:
+            if isinstance(plan, Refusal):
+                at = plan.span.shifted(placed.start) if plan.span is not None else None
+                return Refusal(plan.code, plan.message, at)
+        edits = [plan.edits for plan in plans if isinstance(plan, Plan)]
+        if any(other != edits[0] for other in edits):
+            message = "calls with other types ask for another text"
+            return Refusal("calls-differ", message, site.span)
+        return EditSet(edits[0]).shifted(placed.start)
+
+    def _plan(
+        self, module: Module, placed: Placed, site: Site, signature: Signature | None
+    ) -> Plan | Refusal:
+        """What to do at a site for calls of one kind."""
+        graph = value_graph(module, placed.unit, signature)
         first: Refusal | None = None
         for value, form, found in self._matches(graph, site.span.shifted(-placed.start)):
             del value
             result = self._try(module, placed, graph, form, found)
             if isinstance(result, Plan):
-                return EditSet(result.edits).shifted(placed.start)
+                return result
             # The refusal of the match that got furthest says most.
             if first is None or _progress(result) > _progress(first):
                 first = result
-        if first is None:
+        if first is None and signature in (None, *module.signatures_of(placed.unit)[:1]):
             raise ValueError(f"{site}: nothing for this rule to act on")
-        if first.span is None:
-            return first
-        return Refusal(first.code, first.message, first.span.shifted(placed.start))
+        return first or Refusal("calls-differ", "calls with other types show nothing here")
 
     def _matches(self, graph: ValueGraph, span: Span) -> Iterator[tuple[Value, Rewrite, Match]]:
         for form in self.rewrites:
@@ -274,10 +290,11 @@ def _uses_arrays(module: Module) -> bool:
 
 
 def _is_of_interest(module: Module, unit: Unit) -> bool:
-    """With a signature, types are known in its entry alone, and every rule needs them."""
+    """With a signature, types are known in the functions that were called, and every rule needs
+    them."""
     if unit.kind != FUNCTION or unit.has_error:
         return False
-    return module.signature is None or module.signature.entry == unit.qualified_name
+    return module.signature is None or bool(module.signatures_of(unit))
 
 
 def _of_interest(module: Module) -> dict[str, list[Placed]]:

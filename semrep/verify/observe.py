@@ -1,10 +1,13 @@
-"""Observes an entry's signature: one run in a child, plain data back, records in the parent."""
+"""Observes the signatures of an entry and of the functions that it calls: one run in a child,
+plain data back, records in the parent."""
 
 from __future__ import annotations
 
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from semrep.ir.signature import (
@@ -18,8 +21,10 @@ from semrep.ir.signature import (
 )
 from semrep.runtime import arrays
 from semrep.runtime.harness import Harness
+from semrep.runtime.loading import file_name
 from semrep.runtime.subject import Subject, fresh, prepare, seed_everything
 from semrep.runtime.values import kind_of
+from semrep.verify.calls import Calls
 
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
 _LONGEST_VALUE = 80
@@ -38,17 +43,25 @@ def observe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
         arguments = fresh(example)
         named = _bound_names(function, instance, arguments.positional, arguments.named)
         before = [[name, _type(value)] for name, value in named]
-        attributes = [] if instance is None else _attributes(instance)
+        tied = _tied(instance)
+        attributes = [] if instance is None else attributes_of(instance, tied)
+        calls = Calls(file_name(harness.path, "original"), _Describer(tied), _result)
         seed_everything(seed)
-        result = function(*arguments.positional, **arguments.named)
+        with calls.recording():
+            result = function(*arguments.positional, **arguments.named)
     except Exception as error:
         return {"error": raised_record(error)}
-    results = result if isinstance(result, (tuple, list)) else (result,)
+    body = _body(function)
     return {
-        "body": _body(function),
+        "body": body,
         "arguments": before,
         "attributes": attributes,
-        "results": [_type(value) for value in results],
+        "results": _results(result),
+        "inner": [
+            {**call.record, "entry": name, "results": call.results or [], "calls": call.count}
+            for name, call in calls.known()
+            if name != body
+        ],
     }
 
 
@@ -59,6 +72,10 @@ def read_signature(entry: str, data: Mapping[str, Any]) -> Signature:
         arguments=tuple((name, _read(value)) for name, value in data["arguments"]),
         attributes=tuple((name, _read(value)) for name, value in data["attributes"]),
         results=tuple(_read(value) for value in data["results"]),
+        inner=tuple(
+            replace(read_signature(inner["entry"], {**inner, "body": None}), calls=inner["calls"])
+            for inner in data.get("inner", ())
+        ),
     )
 
 
@@ -75,6 +92,38 @@ def _read(data: Mapping[str, Any]) -> ValueType:
         fields["config"] = tuple((name, value) for name, value in fields["config"])
         return LayerType(**fields)
     return OtherType(**fields)
+
+
+class _Describer:
+    """Makes plain data of a function's arguments by name. A module that is the first argument
+    is known by what hangs on it, described once for each instance."""
+
+    def __init__(self, tied: frozenset[int]) -> None:
+        self.tied = tied
+        self.modules: dict[int, tuple[Any, list[list[Any]]]] = {}
+
+    def __call__(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        torch = sys.modules.get("torch")
+        attributes: list[list[Any]] = []
+        if torch is not None and isinstance(arguments.get("self"), torch.nn.Module):
+            module = arguments.pop("self")
+            if id(module) not in self.modules:
+                self.modules[id(module)] = (module, attributes_of(module, self.tied))
+            attributes = self.modules[id(module)][1]
+        return {
+            "arguments": [[name, _type(value)] for name, value in arguments.items()],
+            "attributes": attributes,
+        }
+
+
+def _results(result: Any) -> list[dict[str, Any]]:
+    values = result if isinstance(result, (tuple, list)) else (result,)
+    return [_type(value) for value in values]
+
+
+def _result(result: Any) -> list[dict[str, Any]]:
+    """Of a function whose caller is looked at, too, to which a tuple of one is no array."""
+    return [] if isinstance(result, (tuple, list)) else [_type(result)]
 
 
 def _body(function: Callable[..., Any]) -> str | None:
@@ -150,7 +199,7 @@ def _type(value: Any) -> dict[str, Any]:
         }
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.nn.Module):
-        return _layer(value, set())
+        return _layer(value, frozenset())
     return {"is": "other", "name": kind_of(value)}
 
 
@@ -158,19 +207,20 @@ def _strided() -> Any:
     return sys.modules["torch"].strided
 
 
-def _attributes(instance: Any) -> list[list[Any]]:
-    """Every module under the instance and every tensor or plain value set on it, dotted."""
+def attributes_of(instance: Any, tied: frozenset[int] | None = None) -> list[list[Any]]:
+    """Every module under the instance and every tensor or plain value set on it, dotted. tied:
+    of the model that it is a part of."""
+    tied = _tied(instance) if tied is None else tied
     torch = sys.modules.get("torch")
     found: list[list[Any]] = []
     if torch is None or not isinstance(instance, torch.nn.Module):
         for name, value in vars(instance).items():
             found.append([f"self.{name}", _type(value)])
         return found
-    tied = _tied(instance)
     for path, module in instance.named_modules():
         prefix = f"self.{path}" if path else "self"
         if path:
-            found.append([prefix, _layer(module, tied, path)])
+            found.append([prefix, _layer(module, tied)])
         for name, value in [
             *module.named_parameters(recurse=False),
             *module.named_buffers(recurse=False),
@@ -186,15 +236,20 @@ def _attributes(instance: Any) -> list[list[Any]]:
     return found
 
 
-def _tied(root: Any) -> set[str]:
-    """Names of parameters that share their storage with one of another name."""
-    owners: dict[int, list[str]] = {}
-    for name, parameter in root.named_parameters(remove_duplicate=False):
-        owners.setdefault(parameter.untyped_storage().data_ptr(), []).append(name)
-    return {name for names in owners.values() if len(names) > 1 for name in names}
+def _tied(root: Any) -> frozenset[int]:
+    """Addresses of storages that several parameters of the model share."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(root, torch.nn.Module):
+        return frozenset()
+    owners = Counter(_storage(p) for _, p in root.named_parameters(remove_duplicate=False))
+    return frozenset(storage for storage, count in owners.items() if count > 1)
 
 
-def _layer(module: Any, tied: set[str], path: str = "") -> dict[str, Any]:
+def _storage(tensor: Any) -> int:
+    return int(tensor.untyped_storage().data_ptr())
+
+
+def _layer(module: Any, tied: frozenset[int]) -> dict[str, Any]:
     config: list[tuple[str, ConfigValue]] = []
     for name, value in vars(module).items():
         if name.startswith("_") or name == "training":
@@ -203,7 +258,7 @@ def _layer(module: Any, tied: set[str], path: str = "") -> dict[str, Any]:
             config.append((name, value))
         elif isinstance(value, tuple) and all(type(v) in (int, str) for v in value):
             config.append((name, tuple(value)))
-    own = {name for name, _ in module.named_parameters(recurse=False)}
+    own = dict(module.named_parameters(recurse=False))
     if "bias" in vars(module).get("_parameters", {}):
         config.append(("bias", "bias" in own))
     hooks = any(
@@ -219,8 +274,7 @@ def _layer(module: Any, tied: set[str], path: str = "") -> dict[str, Any]:
         config.append(("hooks", True))
     if "parametrizations" in vars(module).get("_modules", {}):
         config.append(("parametrized", True))
-    prefix = f"{path}." if path else ""
-    shared = tuple(sorted(name for name in own if prefix + name in tied))
+    shared = tuple(sorted(name for name, p in own.items() if _storage(p) in tied))
     if shared:
         config.append(("tied", shared))
     return {

@@ -98,7 +98,7 @@ def _attributes(members: dict[str, ast.expr]) -> tuple[tuple[str, ValueType], ..
         return ()
     from semrep.verify import observe
 
-    observed = observe._attributes(_module(members))
+    observed = observe.attributes_of(_module(members))
     return tuple((name, observe._read(fact)) for name, fact in observed)
 
 

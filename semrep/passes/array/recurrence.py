@@ -55,10 +55,10 @@ class HoistRecurrentProjection(NodePass):
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
         loop, argument = enclosing_loop(node), _only_argument(node)
         assert loop is not None and argument is not None
-        layer = _linear(module, node)
+        graph = value_graph(module, unit)
+        layer = _linear(graph, node)
         if isinstance(layer, Refusal):
             return layer
-        graph = value_graph(module, unit)
         if (refused := _disturbed(graph, unit, loop)) is not None:
             return refused
         own = node["function"].text
@@ -128,10 +128,10 @@ class ProjectAfterStack(NodePass):
         loop, argument = enclosing_loop(node), _only_argument(node)
         found = _append_of(unit, node)
         assert loop is not None and argument is not None and found is not None
-        layer = _linear(module, node)
+        graph = value_graph(module, unit)
+        layer = _linear(graph, node)
         if isinstance(layer, Refusal):
             return layer
-        graph = value_graph(module, unit)
         if (refused := _disturbed(graph, unit, loop)) is not None:
             return refused
         appended, listed = found
@@ -252,8 +252,8 @@ def _concatenation(unit: Unit, loop: Node, node: Node) -> _Joined | None:
     return None
 
 
-def _linear(module: Module, call: Node) -> LayerType | Refusal:
-    layer = module.signature.of(call["function"].text) if module.signature is not None else None
+def _linear(graph: ValueGraph, call: Node) -> LayerType | Refusal:
+    layer = graph.signature.of(call["function"].text) if graph.signature is not None else None
     if layer is None:
         return refuse(
             "unknown-shape", "what is called here is not known: give inputs", call["function"]

@@ -57,7 +57,7 @@ class SaturateAlgebra(Pass):
             unit = placed.unit
             if unit.kind != FUNCTION or unit.has_error:
                 continue
-            if module.signature.entry != unit.qualified_name:
+            if len(module.signatures_of(unit)) != 1:
                 continue
             key = f"saturation/{module.facts_key}"
             for span in unit.fact(key, lambda u=unit: _spans(module, u)):  # type: ignore[misc]
