@@ -202,6 +202,7 @@ _NPBENCH = (
         "wrong",
         "Rewrites of NPBench's kernels that semrep verified and that gave other results on inputs "
         "that nobody had seen.",
+        _at_most(0),
     ),
     Figure(
         "kernels_done",
@@ -213,10 +214,12 @@ _NPBENCH = (
         "NumPy's time over the result's, both timed in turns in one process; 1 where nothing was "
         "kept. Beside it the same for NPBench's own versions in Numba and jax.jit, compiled "
         "before.",
+        _at_least(2),
     ),
     Figure(
         "share_at_least_numba",
         "Kernels on which the result, still NumPy, is as fast as Numba's version.",
+        _at_least(0.5),
     ),
 )
 _SUITES = (
