@@ -18,12 +18,14 @@ SUITES = {
     "main": ("bench.main_job", "the search on every file of examples/, verified and timed"),
     "kernelbench": ("bench.kernelbench.suite", "its problems made small: speedups, wrong rewrites"),
     "npbench": ("bench.npbench.suite", "its kernels against NumPy, Numba and jax.jit"),
+    "functions": ("bench.functions.suite", "JAX and NumPy functions of installed packages"),
 }
 
 _OPTIONS = {
     "trust": ("root", "cache", "resume"),
     "kernelbench": ("root", "cache", "resume", "levels", "scale", "seconds", "only", "timed"),
     "npbench": ("root", "resume", "only"),
+    "functions": ("resume", "only"),
 }
 
 EPILOG = """\
@@ -40,6 +42,9 @@ examples:
                                              hours; Ctrl-C loses nothing: the same command goes on
   python -m bench kernelbench --root KernelBench/KernelBench --only L2-14 --only Softmax --json -
                                              a few problems, which are not stored
+  python -m bench functions --resume rows.jsonl
+                                             over an hour; optax, jaxopt, dm-pix, transforms3d,
+                                             filterpy, trimesh and mir_eval join in if installed
 
 Needs `pip install -e '.[bench,jax]'`. Full runs take minutes; leave the machine alone meanwhile.
 """
@@ -76,8 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--resume",
         metavar="FILE",
-        help="trust, kernelbench, npbench: JSON lines, one a fault or a problem, read first and "
-        "added to",
+        help="trust, kernelbench, npbench, functions: JSON lines, one a fault or a problem, read "
+        "first and added to",
     )
     parser.add_argument(
         "--levels", metavar="N", nargs="+", type=int, help="kernelbench: of 1 2 3 (default all)"
@@ -92,7 +97,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--only",
         metavar="NAME",
         action="append",
-        help="kernelbench, npbench: these problems, by L2-14 or a part of the name; repeatable",
+        help="kernelbench, npbench, functions: these problems, by L2-14 or a part of the name; "
+        "repeatable",
     )
     parser.add_argument(
         "--untimed",

@@ -222,8 +222,38 @@ _NPBENCH = (
         _at_least(0.5),
     ),
 )
+_FUNCTIONS = (
+    Figure(
+        "wrong",
+        "Functions of installed packages that semrep rewrote and verified and that differ from the "
+        "original for a fuzzer of its own, which shares nothing with the verifier: about a hundred "
+        "draws each of what the search was given, of another precision, and of whole numbers, with "
+        "other sizes, magnitudes and strides, NaN and infinities. Exceptions, changed arguments "
+        "and shared memory count as well.",
+        _at_most(0),
+    ),
+    Figure(
+        "functions_jax",
+        "JAX functions that were searched, out of all that were tried, in a seeded order. Each is "
+        "a text of its own, without decorators; its arguments are found by trying shapes.",
+        _at_least(100),
+    ),
+    Figure("functions_numpy", "The same of functions that compute with NumPy.", _at_least(100)),
+    Figure(
+        "refusals_without_reason",
+        "Functions that were left as they were without a word on why.",
+        _at_most(0),
+    ),
+    Figure("rewritten", "Functions that became faster in a search of a few seconds."),
+    Figure(
+        "speedup",
+        "Time of the original over the result's, both called in turns in one process, over all "
+        "functions.",
+    ),
+)
 _SUITES = (
     ("frontend", _FRONTEND), ("trust", _TRUST), ("main", _MAIN), ("npbench", _NPBENCH),
+    ("functions", _FUNCTIONS),
 )  # fmt: skip
 FIGURES = {(suite, figure.name): figure for suite, figures in _SUITES for figure in figures}
 

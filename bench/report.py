@@ -11,7 +11,7 @@ from bench.picture import Bar, bars
 from bench.records import RESULTS, Record, Run, number
 
 DOCS = Path(__file__).parent.parent / "docs"
-ORDER = ("frontend", "trust", "main", "npbench")
+ORDER = ("frontend", "trust", "main", "npbench", "functions")
 
 _INTRODUCTION = """\
 # Benchmarks
