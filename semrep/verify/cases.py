@@ -54,9 +54,11 @@ class Case:
     of arguments that are no arrays, by path. gradient: also compare the
     derivatives of the results. probing: the harness did not ask for this; the original was
     seen to accept it. rejected: the original was seen to raise. repeat: the call is made twice
-    on the same arrays, with other values the first time. other_memory: what is allocated
+    on the same arrays, with other values the first time, and with
+    other weights where gradients are recorded. other_memory: what is allocated
     and not written holds other values. other_order: programs of a kernel run in another one.
-    guarded: the arguments lie against pages that nobody may touch.
+    guarded: the arguments lie against pages that nobody may touch. recorded: torch records
+    what gradients need, as it does unless it is told not to.
     configuration: of every autotuner. twin: the case that differs from this one in nothing
     that may show. draw: one of the independent draws, told apart by its seed alone.
     screening: among the few that every candidate of a search is tried on.
@@ -81,6 +83,7 @@ class Case:
     other_memory: bool = False
     other_order: bool = False
     guarded: bool = False
+    recorded: bool = True
     configuration: int = 0
     twin: str = ""
     draw: bool = False
@@ -160,7 +163,8 @@ def plan(
     if floating:
         add("gradient", values="normal", parameters=perturbed, gradient=True, **screen)
         add("nan", values="nan", **screen)
-        add("uniform ±10", values="uniform", parameters=perturbed, **screen)
+        # Two calls as inference makes them, whose weights differ: code may branch on that.
+        add("uniform ±10", values="uniform", parameters=perturbed, recorded=False, **screen)
         add("negative", values="negative", **screen)
     sizes = [case for case in domain.accepted if case.varies_size]
     others = [case for case in domain.accepted if not case.varies_size]
@@ -189,7 +193,7 @@ def plan(
     if floating:
         add("inf", values="inf", **screen)
         add("zeros", values="zeros", **screen)
-        add("small", values="small", parameters=perturbed, **screen)
+        add("small", values="small", parameters=perturbed, recorded=False, **screen)
         add("offset", values="offset", **screen)
     for case in others:
         settings = dataclasses.asdict(case)
@@ -199,6 +203,8 @@ def plan(
         add(settings.pop("name"), **settings)
     if leaves and mutable:
         add("again", values="normal", parameters=perturbed, repeat=True)
+        if stateful:
+            add("inference", values="normal", parameters=perturbed, repeat=True, recorded=False)
         add("guarded", values="normal", parameters=perturbed, guarded=True)
     if floating:
         add("constant", values="constant", **screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,11 +32,15 @@ def under(case: Case, harness: Harness) -> Iterator[Seen]:
     """Makes the call inside run as the case says, and watches it.
 
     What is allocated and not written holds NaN, or large numbers where the case says so;
-    kernels in Triton's interpreter are watched for races.
+    kernels in Triton's interpreter are watched for races. Torch records no gradients where the
+    case says so.
     """
     seen = Seen()
     with ExitStack() as stack:
         stack.enter_context(poison.poisoned(poison.LARGE if case.other_memory else poison.NAN))
+        torch = sys.modules.get("torch")
+        if not case.recorded and torch is not None:
+            stack.enter_context(torch.no_grad())
         if not harness.triton or harness.device != "cpu":
             yield seen
             return

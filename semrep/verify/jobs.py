@@ -164,9 +164,14 @@ def run_cases(
         arguments = derived(fresh(base), case)
         if case.guarded:
             arguments = against_pages(arguments)
+        learns = case.recorded and is_module(instance)
+        if is_module(instance) and not learns:
+            set_state(instance, initial, case)
         if case.repeat:
-            _call_before(function, arguments, base, instance, initial, case, harness, seed)
-        if is_module(instance):
+            if learns:
+                set_state(instance, initial, case, salt=1)
+            _call_before(function, arguments, base, case, harness, seed)
+        if learns:
             set_state(instance, initial, case)
         # Every example of the harness may reach lines of its own: each is traced once.
         is_first = case.base not in seen_bases
@@ -195,8 +200,6 @@ def _call_before(
     function: Callable[..., Any],
     arguments: Arguments,
     base: Arguments,
-    instance: Any,
-    initial: Mapping[str, Any],
     case: Case,
     harness: Harness,
     seed: int,
@@ -205,8 +208,6 @@ def _call_before(
     values = derived(fresh(base), case)
     other = derived(fresh(base), dataclasses.replace(case, seed=case.seed ^ 1))
     refill(arguments, other)
-    if is_module(instance):
-        set_state(instance, initial, case, salt=1)
     seed_everything(seed)
     with redirected(_Bounded()), contextlib.suppress(Exception), under(case, harness):
         function(*arguments.positional, **arguments.named)

@@ -20,6 +20,7 @@ _WORDS = {
     "gradients": r"\b(gradients?|inference|forward)\b",
     "equal parameter names": r"^parameters\b",
     "magnitudes near overflow": r"\boverflows?\b",
+    "changed weights": r"\bweights never change\b",
     "rejected calls": r"\b(rejected calls|errors|exceptions)\b",
 }
 
@@ -61,6 +62,7 @@ class Relaxation:
             "other plain arguments": bool(case.plain),
             "gradients": case.gradient,
             "magnitudes near overflow": case.values == "huge",
+            "changed weights": case.parameters != "own" or bool(case.dtype),
             "rejected calls": case.rejected,
         }
         return not any(kinds.get(kind, False) for kind in self.lifted)

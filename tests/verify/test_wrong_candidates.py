@@ -79,6 +79,12 @@ WRONG = [
     ("cancellation", NUMPY, "np.sum((x[i] - y[j]) ** 2)",
      "max(0.0, float(x[i] @ x[i] - 2 * x[i] @ y[j] + y[j] @ y[j]))", WITHIN_TOLERANCE),
     ("jax: dropped term", JAX, ".sum(axis=0)", "[1:].sum(axis=0)", REASSOCIATES),
+    ("wrong where no gradients are recorded", MODULE, "self.norm(self.linear(x))",
+     "self.norm(self.linear(x)) * (1.0 if torch.is_grad_enabled() else 1.001)", WITHIN_TOLERANCE),
+    ("weights of an earlier call, without gradients", MODULE, "self.norm(self.linear(x))",
+     "self.norm(nn.functional.linear(x, self.linear.weight if torch.is_grad_enabled() else "
+     "self.__dict__.setdefault('kept', self.linear.weight.detach().clone()), self.linear.bias))",
+     BITWISE),
 ]  # fmt: skip
 
 
