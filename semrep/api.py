@@ -23,7 +23,7 @@ from semrep.search.budget import Budget
 from semrep.search.differential import DifferentialEvaluator, Goal
 from semrep.search.greedy import greedy
 from semrep.search.proposer import FixedOrder, Proposer
-from semrep.search.strategy import Observer, Outcome, Search, Strategy
+from semrep.search.strategy import NOTHING_LEFT, Observer, Outcome, Search, Strategy
 from semrep.store import CachedVerifier, Store
 from semrep.verify import Equivalent, Inconclusive, Verifier
 
@@ -226,6 +226,14 @@ def _compiles(module: Module) -> bool:
     return True
 
 
+def _why_nothing(outcome: Outcome) -> str:
+    if outcome.attempts:
+        return "nothing was faster"
+    if outcome.stopped == NOTHING_LEFT:
+        return "no pass applies here"
+    return f"stopped before the first attempt ({outcome.stopped}); learning the original took it"
+
+
 def _confirmed(module: Module, outcome: Outcome, evaluator: DifferentialEvaluator) -> Result:
     """Decide on fresh inputs and a longer measurement; fall back to earlier states."""
     verifier = evaluator.verifier
@@ -234,7 +242,7 @@ def _confirmed(module: Module, outcome: Outcome, evaluator: DifferentialEvaluato
     rejected: list[Rejected] = []
     found = Result(
         module, Trace(module, module, (), outcome.missed), Status.UNCHANGED,
-        "nothing was faster" if outcome.attempts else "no pass applies here",
+        _why_nothing(outcome),
         harness=verifier.harness, attempts=outcome.attempts, stopped=outcome.stopped,
         proposer=outcome.proposer,
     )  # fmt: skip

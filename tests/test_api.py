@@ -129,6 +129,12 @@ def test_optimize_keeps_the_original_where_nothing_gains() -> None:
     assert result.src == PLAIN and len(result.attempts) == 2
 
 
+def test_a_search_that_never_began_says_so() -> None:
+    result = semrep.optimize(NUMPY, passes="tensor.*", budget="0.01s")
+    assert result.status is semrep.Status.UNCHANGED and not result.attempts
+    assert result.note.startswith("stopped before the first attempt (budget)")
+
+
 def test_optimize_for_size() -> None:
     result = semrep.optimize(PLAIN, goal="size", passes="canonical")
     assert result.status is semrep.Status.VERIFIED, result

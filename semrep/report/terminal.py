@@ -11,6 +11,7 @@ from semrep.report.diff import fragment
 from semrep.result import Result, Status
 from semrep.runtime import Harness, NoHarness
 from semrep.search.evaluation import Attempt, Decision
+from semrep.search.strategy import NOTHING_LEFT
 
 _MISSED_IN_SUMMARY = 3
 _STEPS_IN_SUMMARY = 24
@@ -47,7 +48,7 @@ def _summary(result: Result) -> Iterator[str]:
     tried = [a for a in result.attempts if a.judgement.decision is not Decision.ACCEPTED]
     if tried:
         yield f"  tried      {len(result.attempts)} candidates, {_tally(result.attempts)}"
-    if result.stopped and result.stopped != "nothing left to try":
+    if result.stopped and result.stopped != NOTHING_LEFT:
         yield f"  stopped    {result.stopped}"
     told = _by_reason(result.missed)
     for text in told[:_MISSED_IN_SUMMARY]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from semrep.ir.module import Module
 from semrep.search.evaluation import Decision
-from semrep.search.strategy import Outcome, Search, State, Strategy
+from semrep.search.strategy import NOTHING_LEFT, Outcome, Search, State, Strategy
 
 
 def beam(width: int = 3, depth: int = 8) -> Strategy:
@@ -40,7 +40,7 @@ def beam(width: int = 3, depth: int = 8) -> Strategy:
                 following.sort(key=lambda s: (-s.gain, len(s.steps), s.module.digest))
                 level = following[:width]
                 if not level:
-                    return search.outcome(best, "nothing left to try")
+                    return search.outcome(best, NOTHING_LEFT)
         except KeyboardInterrupt:
             return search.outcome(best, "interrupted")
         return search.outcome(best, "depth")

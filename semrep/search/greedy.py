@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from semrep.ir.module import Module
 from semrep.search.evaluation import Decision
-from semrep.search.strategy import Outcome, Search, State
+from semrep.search.strategy import NOTHING_LEFT, Outcome, Search, State
 
 # A gain from here on changes what else is worth doing.
 _REAL_GAIN = 1.1
@@ -30,6 +30,6 @@ def greedy(search: Search, module: Module) -> Outcome:
                     moved = True
                     break
             if not moved:
-                return search.outcome(state, "nothing left to try")
+                return search.outcome(state, NOTHING_LEFT)
     except KeyboardInterrupt:
         return search.outcome(state, "interrupted")

@@ -37,9 +37,12 @@ class State:
         return State(move.after, (*self.steps, move.step), gain, cost)
 
 
+NOTHING_LEFT = "nothing left to try"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """best: the best verified state. stopped: why the search ended ("nothing left to try",
+    """best: the best verified state. stopped: why the search ended (NOTHING_LEFT,
     "budget", "interrupted")."""
 
     best: State

@@ -7,13 +7,13 @@ its roundings are relative to the magnitudes of its terms, not to what is left o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+if TYPE_CHECKING:
+    import torch
 
 # Results are elements of the arguments, or whole numbers: nothing is rounded.
 _COPIES_AND_CHOICES = """
@@ -46,38 +46,53 @@ _SUMS = frozenset(_ADD_UP.split())
 def rounded(roundoff: float, seed: int) -> Iterator[None]:
     """Within it each result of an operation that rounds is moved by `roundoff`, up or down,
     relative to its terms. Random numbers of the program stay as they are."""
-    with _Rounded(roundoff, seed):
+    with _mode()(roundoff, seed):
         yield
 
 
-class _Rounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    def __init__(self, roundoff: float, seed: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.roundoff = roundoff
-        self.generator = torch.Generator().manual_seed(seed)
+@functools.cache
+def _mode() -> Any:
+    """The class; torch is loaded where it is first needed."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if not _rounds(func):
-            return func(*args, **kwargs)
-        # Before the call: an operation that writes leaves no terms to look at.
-        sizes = _sizes(func, args, kwargs)
-        result = func(*args, **kwargs)
-        results = result if isinstance(result, (tuple, list)) else (result,)
-        for one, size in zip(results, sizes or results, strict=True):
-            if isinstance(one, torch.Tensor) and one.is_floating_point() and one.numel():
-                self.move(one, size)
-        return result
+    class Rounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __init__(self, roundoff: float, seed: int) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self.roundoff = roundoff
+            self.generator = torch.Generator().manual_seed(seed)
 
-    def move(self, value: torch.Tensor, size: torch.Tensor) -> None:
-        signs = torch.randint(0, 2, value.shape, generator=self.generator, dtype=torch.int8)
-        step = (signs.to(value.device, value.dtype) * 2 - 1) * (size.abs() * self.roundoff)
-        value.add_(torch.nan_to_num(step, 0.0, 0.0, 0.0))
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if not _rounds(func):
+                return func(*args, **kwargs)
+            # Before the call: an operation that writes leaves no terms to look at.
+            sizes = _sizes(func, args, kwargs)
+            result = func(*args, **kwargs)
+            results = result if isinstance(result, (tuple, list)) else (result,)
+            for one, size in zip(results, sizes or results, strict=True):
+                if isinstance(one, torch.Tensor) and one.is_floating_point() and one.numel():
+                    _move(one, size, self.roundoff, self.generator)
+            return result
+
+    return Rounded
+
+
+def _move(
+    value: torch.Tensor, size: torch.Tensor, roundoff: float, generator: torch.Generator
+) -> None:
+    import torch
+
+    signs = torch.randint(0, 2, value.shape, generator=generator, dtype=torch.int8)
+    step = (signs.to(value.device, value.dtype) * 2 - 1) * (size.abs() * roundoff)
+    value.add_(torch.nan_to_num(step, 0.0, 0.0, 0.0))
 
 
 def _rounds(func: Any) -> bool:
+    import torch
+
     if not isinstance(func, torch._ops.OpOverload):
         return False
     name = _name(func)
@@ -100,6 +115,9 @@ def _sizes(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
 
 
 def _magnitudes(tree: Any) -> Any:
+    import torch
+    from torch.utils._pytree import tree_map
+
     def magnitude(value: Any) -> Any:
         is_array = isinstance(value, torch.Tensor) and value.is_floating_point()
         return abs(value) if is_array or isinstance(value, float) else value

@@ -406,6 +406,9 @@ class ArrayFacts:
             return replace(types[0], dtype=dtype) if dtype is not None and is_plain else None
         if name in _MAKERS:
             return self._made(library, name, plain, named)
+        if name == "eye" and library == "numpy" and len(plain) == 1:
+            found = self._made(library, name, plain, named)
+            return replace(found, shape=found.shape * 2) if found and found.rank == 1 else None
         if named or not types or any(t is None for t in types):
             return self._reduced(library, name, plain, named)
         return self._called(library, name, [t for t in types if t is not None], plain)
