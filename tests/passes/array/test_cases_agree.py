@@ -19,7 +19,7 @@ _OURS = (
     "vectorize-elementwise-loop", "vectorize-function-loop", "reduce-accumulation-loop",
     "matrix-product-loop", "batch-loop", "reuse-buffers", "contract-window-loop",
     "scale-after-product", "sum-segments-loop", "interchange-triangular-loop",
-    "unbox-loop", "merge-product-batch",
+    "unbox-loop", "merge-product-batch", "triangular-product-loop",
 )  # fmt: skip
 CASES = [
     case
