@@ -145,7 +145,7 @@ def refusals(result: Any) -> list[str]:
     """What came nearest to a rewrite: candidates that were tried and not kept, then refusals of
     tensor passes, then of others; the commonest first."""
     tried = Counter(
-        f"tried {a.move.step.site.pass_spec}: {a.judgement.decision}: {a.judgement.reason[:120]}"
+        f"tried {a.passes}: {a.judgement.decision}: {a.judgement.reason[:120]}"
         for a in result.attempts
         if str(a.judgement.decision) != "accepted"
     )

@@ -40,7 +40,7 @@ def to_json(result: Result) -> dict[str, Any]:
         "rejected": [{"step": _step(r.step), "reason": r.reason} for r in result.rejected],
         "attempts": [
             {
-                "pass": a.move.step.site.pass_spec,
+                "pass": a.passes,
                 "span": _span(a.move.step.site.span),
                 "depth": a.depth,
                 "decision": str(a.judgement.decision),

@@ -123,7 +123,7 @@ def _explanation(result: Result, line: int | None) -> Iterator[str]:
         if a.judgement.decision is Decision.ACCEPTED:
             continue
         old, new = _heart(a.move.step)
-        yield f"rejected  {a.move.step.site.pass_spec}: {old} → {new}"
+        yield f"rejected  {a.passes}: {old} → {new}"
         yield f"          {a.judgement.decision}: {a.judgement.reason}"
         counterexample = getattr(a.judgement.verdict, "counterexample", None)
         if counterexample is not None:

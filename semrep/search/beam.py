@@ -31,9 +31,9 @@ def beam(width: int = 3, depth: int = 8) -> Strategy:
                         if search.budget.exhausted:
                             return search.outcome(best, "budget")
                         seen.add(move.after.digest)
-                        judgement = search.judge(state, move, best)
+                        judgement = search.judge(state, best, move)
                         if judgement.decision in (Decision.ACCEPTED, Decision.NO_GAIN):
-                            reached = state.after(move, judgement.cost)
+                            reached = state.after(judgement.cost, move)
                             following.append(reached)
                             if judgement.decision is Decision.ACCEPTED and _beats(reached, best):
                                 best = reached

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from semrep.ir.module import Module
 from semrep.passes.contract import Contract
+from semrep.passes.manager import Step
 from semrep.search.moves import Move
 
 
@@ -65,13 +66,17 @@ class Evaluator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One line of a search's log."""
+    """One line of a search's log. before: steps that were judged together with the move."""
 
     move: Move
     judgement: Judgement
     depth: int
+    before: tuple[Step, ...] = ()
+
+    @property
+    def passes(self) -> str:
+        """What was tried, by pass: "add-to-bias + sum-of-product"."""
+        return " + ".join(s.site.pass_spec for s in (*self.before, self.move.step))
 
     def __str__(self) -> str:
-        return (
-            f"{self.move.step.site.pass_spec}: {self.judgement.decision}: {self.judgement.reason}"
-        )
+        return f"{self.passes}: {self.judgement.decision}: {self.judgement.reason}"

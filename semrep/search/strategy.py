@@ -32,9 +32,9 @@ class State:
     def pipeline(self) -> str:
         return ",".join(f"{s.site.pass_spec}@{s.site.span}" for s in self.steps)
 
-    def after(self, move: Move, cost: Cost | None) -> State:
+    def after(self, cost: Cost | None, *moves: Move) -> State:
         gain = self.gain * (cost.ratio if cost is not None else 1.0)
-        return State(move.after, (*self.steps, move.step), gain, cost)
+        return State(moves[-1].after, (*self.steps, *(m.step for m in moves)), gain, cost)
 
 
 NOTHING_LEFT = "nothing left to try"
@@ -82,14 +82,16 @@ class Search:
         """A move that was judged before, in another surrounding, and not taken."""
         return move.step.key in self._tried or ("text", move.after.digest) in self._tried
 
-    def judge(self, state: State, move: Move, best: State) -> Judgement:
-        contract = weakest((state.contract, move.step.contract))
+    def judge(self, state: State, best: State, *moves: Move) -> Judgement:
+        """What becomes of a move from a state, or of several one after the other."""
+        move = moves[-1]
+        contract = weakest((state.contract, *(m.step.contract for m in moves)))
         self.budget.spend()
         judgement = self.evaluator.judge(state.module, move, contract)
         self._tried["text", move.after.digest] = judgement.decision
-        if judgement.decision is not Decision.ACCEPTED:
+        if judgement.decision is not Decision.ACCEPTED and len(moves) == 1:
             self._tried[move.step.key] = judgement.decision
-        attempt = Attempt(move, judgement, len(state.steps))
+        attempt = Attempt(move, judgement, len(state.steps), tuple(m.step for m in moves[:-1]))
         self.attempts.append(attempt)
         if self.observer is not None:
             self.observer(attempt, best)

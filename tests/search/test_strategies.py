@@ -135,3 +135,55 @@ def test_moves_can_be_confined() -> None:
 
     confined = list(legal_moves(module, PASSES, inside([Span(line, line + 20)])))
     assert len(confined) == 1 < len(everything)
+
+
+_PLANNED = """\
+import torch
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1024, 1024)
+        self.shift = nn.Parameter(torch.zeros(1024))
+
+    def forward(self, x):
+        return torch.mean(self.linear(x) - self.shift, dim=1)
+"""
+_TYPES = "Model.forward(x: f32[64, 1024], self.linear: Linear(1024, 1024), self.shift: f32[1024])"
+_TENSOR = Pipeline.parse("tensor.*").passes
+
+
+def _planned() -> Module:
+    from tests.passes.signature_text import parse_signature
+
+    return Module.from_text(_PLANNED).with_signature(parse_signature(_TYPES))
+
+
+def test_steps_that_pay_together_alone_are_judged_together() -> None:
+    """Alone the first changes too little to be seen."""
+    search = Search(_TENSOR, _Oracle({"sum-of-product": 20.0}), Budget(evaluations=100))
+    outcome = greedy(search, _planned())
+    first = outcome.attempts[0]
+    assert first.passes.endswith("sum-of-product") and len(first.before) == 1
+    assert [s.site.pass_spec for s in outcome.best.steps][1] == "sum-of-product"
+    assert outcome.best.gain == pytest.approx(20.0)
+    assert "torch.mean(self.linear(x)" not in outcome.best.module.text
+
+
+def test_a_plan_with_a_wrong_step_is_made_again_without_it() -> None:
+    search = Search(_TENSOR, _Oracle({"sum-of-product": 0.0}), Budget(evaluations=100))
+    outcome = greedy(search, _planned())
+    wrong = [a for a in outcome.attempts if a.judgement.decision is Decision.DIFFERENT]
+    assert wrong and wrong[0].before
+    assert "sum-of-product" not in {s.site.pass_spec for s in outcome.best.steps}
+    assert outcome.stopped == "nothing left to try"
+
+
+def test_the_model_plans_nothing_without_types() -> None:
+    from semrep.search.leap import leap
+    from semrep.search.strategy import State
+
+    search = Search(_TENSOR, _Oracle({}), Budget(evaluations=100))
+    assert leap(search, State(Module.from_text(_PLANNED))) == ()
