@@ -33,6 +33,7 @@ PERTURBATIONS = 3
 _PERTURBATIONS_OF_GRADIENTS = 8
 # Roundings that a float64 original is taken to be off where that cannot be seen.
 BLIND_ERROR = 16.0
+_BLOCK = 1 << 16
 Floats = NDArray[np.float64]
 
 
@@ -271,17 +272,23 @@ class _Run:
 
 def _moved(values: Any, roundoff: float, smallest: float, generator: np.random.Generator) -> Any:
     """The values, each a rounding up or down: relative, and for subnormals the least there is."""
-    signs = generator.integers(0, 2, size=values.shape, dtype=np.int8).astype(np.float64)
-    signs *= 2 * roundoff
-    signs -= roundoff
-    with np.errstate(all="ignore"):
-        change = values * signs
-        tiny = (change != 0) & (np.abs(change) < smallest)
-        if tiny.any():
-            change = np.where(tiny, np.sign(signs) * smallest, change)
-        if not np.isfinite(change).all():
-            change = np.where(np.isfinite(values), change, 0)
-        return values + change
+    values = np.ascontiguousarray(values)
+    result = np.empty_like(values)
+    old, new = values.reshape(-1), result.reshape(-1)
+    # Blocks that stay in the cache: weights are millions.
+    for start in range(0, old.size, _BLOCK):
+        part = old[start : start + _BLOCK]
+        down = generator.integers(0, 2, size=part.size, dtype=np.int8)
+        with np.errstate(all="ignore"):
+            change = part * (1.0 - 2.0 * down) * roundoff
+            # In float64 the change of a subnormal is nothing at all.
+            tiny = (np.abs(change) < smallest) & (part != 0)
+            if tiny.any():
+                change = np.where(tiny, np.where(down, -smallest, smallest), change)
+            if not np.isfinite(change).all():
+                change = np.where(np.isfinite(part), change, 0)
+            np.add(part, change, out=new[start : start + _BLOCK])
+    return result
 
 
 def _device(value: Any) -> str:

@@ -62,6 +62,11 @@ def _mode() -> Any:
             self.roundoff = roundoff
             self.generator = torch.Generator().manual_seed(seed)
 
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            # Hiding it from the compiler would load the compiler, for seconds, in each process.
+            return False
+
         def __torch_dispatch__(
             self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
         ) -> Any:
@@ -74,18 +79,25 @@ def _mode() -> Any:
             results = result if isinstance(result, (tuple, list)) else (result,)
             for one, size in zip(results, sizes or results, strict=True):
                 if isinstance(one, torch.Tensor) and one.is_floating_point() and one.numel():
-                    _move(one, size, self.roundoff, self.generator)
+                    _move(one, size, self.roundoff, self.generator, sizes is not None)
             return result
 
     return Rounded
 
 
 def _move(
-    value: torch.Tensor, size: torch.Tensor, roundoff: float, generator: torch.Generator
+    value: torch.Tensor,
+    size: torch.Tensor,
+    roundoff: float,
+    generator: torch.Generator,
+    adds_up: bool,
 ) -> None:
     import torch
 
-    signs = torch.randint(0, 2, value.shape, generator=generator, dtype=torch.int8)
+    # The sums of one operation run alike over like terms, and err alike: were each moved by
+    # itself, a sum of them would average that away, which one that is ordered otherwise cannot.
+    shape = (1,) * value.dim() if adds_up else value.shape
+    signs = torch.randint(0, 2, shape, generator=generator, dtype=torch.int8)
     step = (signs.to(value.device, value.dtype) * 2 - 1) * (size.abs() * roundoff)
     value.add_(torch.nan_to_num(step, 0.0, 0.0, 0.0))
 
