@@ -22,7 +22,7 @@ from semrep.passes.rule_rewrite import name_of_path
 
 HELPER = "_derived"
 _IMPORTS = (b"import ", b"from ")
-_TABLE = "_derived_values"
+_TABLE, _KEPT = "_derived_values", "_kept"
 # Looking a value up costs about this much, in modelled seconds.
 _LOOKUP_S = 5e-6
 _VERSIONED = f"""\
@@ -34,8 +34,11 @@ def {HELPER}(owner, compute, *weights):
     learns = torch.is_grad_enabled() and any(w.requires_grad for w in weights)
     casts = torch.is_autocast_enabled() or torch.is_autocast_enabled("cpu")
     untold = any(w.is_inference() for w in weights)
-    if learns or casts or untold or torch.compiler.is_compiling():
-        return compute()
+    live = learns or casts or untold or torch.compiler.is_compiling()
+    return compute() if live else {_KEPT}(owner, compute, weights)
+
+
+def {_KEPT}(owner, compute, weights):
     known = {_TABLE}.setdefault(owner, {{}})
     key = compute.__code__, torch.is_inference_mode_enabled()
     value, states = known.get(key, (None, None))
@@ -234,8 +237,9 @@ def _why_not(
     found = module.environment.names.get("weakref")
     if found is not None and (found.path != "weakref" or not found.is_stable):
         return Refusal("name-taken", "`weakref` means something else here")
-    if HELPER in module.environment.names and helper.strip() not in module.text:
-        return Refusal("name-taken", f"`{HELPER}` means something else here")
-    if any(HELPER in s.names for s in known.scopes):
-        return Refusal("name-taken", f"`{HELPER}` is a variable here")
+    for name in (HELPER, _KEPT, _TABLE):
+        if any(name in s.names for s in known.scopes):
+            return Refusal("name-taken", f"`{name}` is a variable here")
+        if name in module.environment.names and helper.strip() not in module.text:
+            return Refusal("name-taken", f"`{name}` means something else here")
     return None
