@@ -304,6 +304,7 @@ class _CaseComparison:
             self.numerics,
             exact=self.case.values == "integers",
             infinities_fed=self.case.values == "inf",
+            overflows=self.case.values == "huge" and before.dtype == "float16",
             # A program written for float32 may hold constants of that precision.
             roundoff=min(self.total.coarsest, ROUNDOFF["float32"]) if self.case.dtype else 0.0,
             floor=_root_mean_square(old) if where.startswith("gradient") else 0.0,

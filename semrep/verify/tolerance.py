@@ -61,6 +61,7 @@ def read_floats(
     *,
     exact: bool,
     infinities_fed: bool,
+    overflows: bool = False,
     roundoff: float = 0.0,
     floor: float = 0.0,
 ) -> Reading:
@@ -71,8 +72,9 @@ def read_floats(
     from elsewhere (where the reference is no better than the original). exact: small integers
     were fed; where the original is then exact, a reassociation has to be too. infinities_fed:
     an infinity or NaN that only the order of evaluation decides is not held against it.
-    roundoff: a coarser one than the dtype's own that the program was written for. floor: a
-    magnitude whose roundings every element may show, beside its own.
+    overflows: neither is anything where the original overflows. roundoff: a coarser one than
+    the dtype's own that the program was written for. floor: a magnitude whose roundings every
+    element may show, beside its own.
     """
     u, tiny = max(ROUNDOFF[dtype], roundoff), SMALLEST[dtype]
     with np.errstate(all="ignore"):
@@ -106,6 +108,8 @@ def read_floats(
         excused &= np.isinf(candidate) | np.isinf(original)
         if infinities_fed and numerics is not Numerics.BITWISE:
             excused |= np.isnan(original) | (np.isinf(original) & np.isnan(candidate))
+        if overflows and numerics is not Numerics.BITWISE:
+            excused |= ~finite
         if numerics is Numerics.BITWISE:
             bad = ~same | (np.signbit(original) != np.signbit(candidate)) & ~np.isnan(original)
         elif (

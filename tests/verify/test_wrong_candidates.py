@@ -19,6 +19,16 @@ from tests.verify.subjects import (
     verifier,
 )
 
+HALF = """
+import torch
+
+def norm(x, weight):
+    scale = torch.rsqrt(x.float().pow(2).mean(-1, keepdim=True) + 1e-6)
+    return (x.float() * scale).half() * weight
+
+def semrep_inputs():
+    return [(torch.randn(6, 64).half(), torch.randn(64).half())]
+"""
 WRONG = [
     ("identity as relu", RELU, "torch.relu(x)", "x.clone()", BITWISE),
     ("identity as relu, loosely", RELU, "torch.relu(x)", "x * 1", WITHIN_TOLERANCE),
@@ -79,6 +89,7 @@ WRONG = [
     ("cancellation", NUMPY, "np.sum((x[i] - y[j]) ** 2)",
      "max(0.0, float(x[i] @ x[i] - 2 * x[i] @ y[j] + y[j] @ y[j]))", WITHIN_TOLERANCE),
     ("jax: dropped term", JAX, ".sum(axis=0)", "[1:].sum(axis=0)", REASSOCIATES),
+    ("squares in half precision", HALF, "x.float().pow(2)", "x.pow(2)", WITHIN_TOLERANCE),
     ("wrong where no gradients are recorded", MODULE, "self.norm(self.linear(x))",
      "self.norm(self.linear(x)) * (1.0 if torch.is_grad_enabled() else 1.001)", WITHIN_TOLERANCE),
     ("weights of an earlier call, without gradients", MODULE, "self.norm(self.linear(x))",
