@@ -42,9 +42,8 @@ def derived(base: Arguments, case: Case) -> Arguments:
         if case.dtype and dtype == own:
             dtype = case.dtype
         # One array beyond what may be squared: were all of them, every product would overflow.
-        is_second = case.values == "huge" and dtype == "float16" in map(
-            arrays.dtype_of, made.values()
-        )
+        halves = [v for v in made.values() if arrays.dtype_of(v) == "float16"]
+        is_second = case.values == "huge" and dtype == "float16" and bool(halves)
         made[path] = _derived_array(
             value, dataclasses.replace(case, values="normal") if is_second else case, dtype,
             shapes.get(path), literal.get(path), generator,
