@@ -1,0 +1,183 @@
+"""Lists that a loop over rows fills and that jax stacks afterwards, and the types to look at the
+loop with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from semrep.ir.effects import Facts
+from semrep.ir.emit import encode, indent_of, line_start, stands_alone
+from semrep.ir.module import Module
+from semrep.ir.scopes import Binding
+from semrep.ir.text import Edit
+from semrep.ir.tree import Node
+from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.counted import Unproven
+from semrep.passes.array.rows import substituted
+from semrep.passes.array.traced_types import Defaults
+from semrep.passes.array.tracing import Tracing
+from semrep.passes.contract import OBSERVED
+from semrep.passes.loop.loops import jumps_out, why_not_plain
+
+ASSUMPTIONS = (
+    OBSERVED,
+    "arrays whose rows are taken together have the same number of rows, and at least one",
+)
+_STACKS = frozenset({"jax.numpy.stack", "jax.numpy.array", "jax.numpy.asarray"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """made: the statement that makes the list. value: what each iteration appends. stack: the
+    call that makes an array of it."""
+
+    name: Node
+    made: Node
+    value: Node
+    stack: Node
+
+
+def seen(module: Module, unit: Unit, facts: Facts) -> list[Tracing]:
+    """What is known of a function: for each combination of types that it was called with, with
+    either of jax's two default types. Raises Unproven."""
+    signature = module.signature
+    calls = signature.within(unit.qualified_name) if signature is not None else ()
+    if unit.kind != FUNCTION or facts.function is not unit.definition or not calls:
+        raise Unproven(
+            "unknown-type",
+            "the types of the arguments are not known; give inputs so that they can be observed",
+        )
+    return [
+        Tracing(module, unit, facts, Defaults(is_wide), call)
+        for call in calls
+        for is_wide in (False, True)
+    ]
+
+
+def agreed(
+    module: Module, unit: Unit, facts: Facts, edits: Callable[[Tracing], Sequence[Edit]]
+) -> Sequence[Edit]:
+    """The edits that are right for all calls that were seen. Raises Unproven."""
+    first, *rest = [edits(tracing) for tracing in seen(module, unit, facts)]
+    if any(list(other) != list(first) for other in rest):
+        raise Unproven("other-calls", "the calls of this function need different texts")
+    return first
+
+
+def is_stack(facts: Facts, call: Node) -> bool:
+    """Whether a call makes an array of a list of arrays along a new first dimension."""
+    if call.kind != "call" or facts.path_of(call["function"]) not in _STACKS:
+        return False
+    given = call["arguments"].operands
+    if call["arguments"].kind != "argument_list" or not given:
+        return False
+    rest = [g.text.replace(" ", "") for g in given[1:]]
+    is_plain = call["function"].text.endswith("stack")
+    return not rest or is_plain and rest in (["0"], ["axis=0"])
+
+
+def appended(statement: Node) -> tuple[Node, Node] | None:
+    """The list's name and the value of `name.append(value)`."""
+    call = statement.operands[0] if statement.kind == "expression_statement" else statement
+    if call.kind != "call" or call["function"].kind != "attribute":
+        return None
+    function, given = call["function"], call["arguments"].operands
+    if function["attribute"].text != "append" or function["object"].kind != "identifier":
+        return None
+    if len(given) != 1 or given[0].kind in ("list_splat", "keyword_argument"):
+        return None
+    return function["object"], given[0]
+
+
+def check_loop(loop: Node) -> None:
+    """Raises Unproven where a loop's text cannot be taken apart."""
+    if refusal := why_not_plain(loop):
+        error = Unproven(refusal.code, refusal.message)
+        error.refusal = refusal
+        raise error
+    if jump := jumps_out(loop):
+        raise Unproven("jumps", "this leaves the loop or goes on early", jump)
+    if comment := next(loop.find("comment"), None):
+        raise Unproven("comment-lost", "a comment stands in the loop", comment)
+    if not stands_alone(loop) and line_start(loop) != loop.start:
+        raise Unproven("shared-line", "other text stands on these lines", loop)
+
+
+def stored(facts: Facts, loop: Node) -> frozenset[Binding]:
+    """The variables that a loop's body stores. Raises Unproven where other code sees them."""
+    found: set[Binding] = set()
+    for node in loop["body"].find("identifier"):
+        if id(node) in facts.scopes.stores or id(node) in facts.scopes.deletes:
+            binding = facts.scopes.binding(node)
+            if binding is None or not binding.is_local or binding.scope is None:
+                raise Unproven("not-local", "other code can see this variable", node)
+            if binding.scope.is_dynamic or binding.scope.node is not facts.function:
+                raise Unproven("not-local", "other code can see this variable", node)
+            found.add(binding)
+    return frozenset(found)
+
+
+def is_used_after(facts: Facts, loop: Node, binding: Binding) -> bool:
+    """Whether code outside of a loop may see what the loop stores in a variable, or misses it
+    where the loop does not store it any more."""
+    if all(store.is_inside(loop) for store in binding.stores):
+        return any(not load.is_inside(loop) for load in binding.loads)
+    return any(
+        not use.is_inside(loop)
+        for store in binding.stores
+        if store.is_inside(loop)
+        for use in facts.flow.uses(store)
+    )
+
+
+def stacked(facts: Facts, loop: Node, name: Node, value: Node) -> Stacked:
+    """The one list that a loop appends a value to. Raises Unproven."""
+    binding = facts.scopes.binding(name)
+    if binding is None or not binding.is_local or binding.scope is None:
+        raise Unproven("not-local", "other code can see this variable", name)
+    if binding.scope.node is not facts.function or binding.scope.is_dynamic:
+        raise Unproven("not-local", "other code can see this variable", name)
+    statement = binding.stores[0].parent.parent if len(binding.stores) == 1 else None  # type: ignore[union-attr]
+    assignment = statement.operands[0] if statement is not None and statement.operands else None
+    if (
+        statement is None
+        or assignment is None
+        or assignment.kind != "assignment"
+        or assignment.child("right") is None
+        or assignment["right"].text.replace(" ", "") != "[]"
+        or statement.parent is not loop.parent
+        or statement.start > loop.start
+        or binding.deletes
+    ):
+        raise Unproven("not-stacked", "no empty list is made beside the loop", name)
+    uses = [load for load in binding.loads if load is not name]
+    if len(uses) != 1 or uses[0].start < loop.end or uses[0].parent is None:
+        raise Unproven("not-stacked", "the list has another use than to be stacked", name)
+    call = uses[0].parent.parent
+    if call is None or not is_stack(facts, call) or call["arguments"].operands[0] is not uses[0]:
+        raise Unproven("not-stacked", "the list has another use than to be stacked", uses[0])
+    loops = ("for_statement", "while_statement")
+    if call.enclosing(*loops) is not loop.enclosing(*loops):
+        raise Unproven("not-stacked", "the list is stacked more than once", uses[0])
+    return Stacked(name, statement, value, call)
+
+
+def in_place(unit: Unit, loop: Node, lines: Sequence[str]) -> Edit:
+    """The edit that puts lines in a loop's place."""
+    indent = indent_of(unit, loop)
+    text = unit.newline.join([lines[0], *(indent + line for line in lines[1:])])
+    return Edit(loop.span, encode(text))
+
+
+def uses_jax(module: Module) -> bool:
+    return any((g.path or "").partition(".")[0] == "jax" for g in module.environment.names.values())
+
+
+def line_of(node: Node, replaced: dict[Node, str]) -> str:
+    """A statement's or expression's text with other texts in the places of nodes in it. Raises
+    Unproven where it takes more than a line."""
+    text = substituted(node, replaced)
+    if "\n" in text or "\r" in text:
+        raise Unproven("shared-line", "this takes more than a line", node)
+    return text
