@@ -199,6 +199,15 @@ def test_threads_may_share_a_worker(worker: Worker) -> None:
 
 
 def test_an_interrupt_ends_the_job_and_the_worker_goes_on(worker: Worker) -> None:
+    # A shell without job control starts background commands with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _interrupted(worker)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupted(worker: Worker) -> None:
     worker.run("os:getpid")
     pid, main = worker.pid, threading.get_ident()
     timer = threading.Timer(0.3, lambda: signal.pthread_kill(main, signal.SIGINT))
