@@ -104,6 +104,13 @@ def _sizes(value: Any) -> tuple[int, ...]:
     return found
 
 
+def _axis(rank: int, value: Any) -> int:
+    """One dimension, counted from the front. Raises Mistyped."""
+    if type(value) is not int:
+        raise Mistyped("no dimension is named")
+    return axes(rank, value)[0]
+
+
 def result(
     defaults: Defaults, path: str, given: Sequence[Value], options: Mapping[str, Value]
 ) -> Value:
@@ -149,6 +156,13 @@ def _pairwise(call: Call) -> Value:
     found = call.defaults.joined(call.given)
     if found.dtype == "bool" or call.name in _PAIRWISE_REAL and not found.is_float:
         raise Mistyped("this is not of a floating-point type")
+    return _strong(found)
+
+
+def _strong(found: Traced) -> Traced:
+    # Where operands give way, functions differ in whether the result does.
+    if found.weak:
+        raise Mistyped("the type of this gives way to others")
     return found
 
 
@@ -157,7 +171,7 @@ def power(defaults: Defaults, base: Value, exponent: Value) -> Value:
     # jax multiplies for an exponent that it sees, and has another function for one it does not.
     if isinstance(exponent, Number) and exponent.value is None or isinstance(base, Number):
         raise Mistyped("the exponent is not a literal")
-    found = defaults.joined([base, exponent])
+    found = _strong(defaults.joined([base, exponent]))
     if not found.is_float:
         raise Mistyped("this is not of a floating-point type")
     return found
@@ -169,7 +183,8 @@ def _power(call: Call) -> Value:
 
 
 def _compared(call: Call) -> Value:
-    call.only(1, 2)
+    operands = 1 if call.name == "logical_not" else 2
+    call.only(operands, operands)
     return Traced("bool", call.defaults.joined(call.given).shape)
 
 
@@ -178,7 +193,7 @@ def _chosen(call: Call) -> Value:
     condition = call.array()
     if condition.dtype != "bool":
         raise Mistyped("this condition is no bool")
-    found = call.defaults.joined(call.given[1:])
+    found = _strong(call.defaults.joined(call.given[1:]))
     return replace(found, shape=broadcast(condition.shape, found.shape))
 
 
@@ -199,7 +214,7 @@ def _reduced(call: Call) -> Value:
     if found.dtype == "bool" and call.name in ("sum", "mean"):
         dtype = call.defaults.integer if call.name == "sum" else call.defaults.real
         return Traced(dtype, shape)
-    if not found.is_float and (call.name in _REDUCTIONS or found.dtype == "bool"):
+    if not found.is_float and (call.name not in _EXTREMES or found.dtype == "bool"):
         raise Mistyped("this is not of a floating-point type")
     return replace(found, shape=shape)
 
@@ -218,9 +233,7 @@ def _along(call: Call) -> Value:
     found = call.real()
     default = None if call.name == "cumsum" else -1
     axis = call.option("axis", 1, default)
-    if not isinstance(axis, int):
-        raise Mistyped("no dimension is named")
-    axes(found.rank, axis)
+    _axis(found.rank, axis)
     return found
 
 
@@ -284,7 +297,7 @@ def _transposed(call: Call) -> Value:
 def _swapped(call: Call) -> Value:
     call.only(3, 3)
     found = call.array()
-    ((one,), (other,)) = (axes(found.rank, literal(g)) for g in call.given[1:])
+    one, other = (_axis(found.rank, literal(g)) for g in call.given[1:])
     shape = list(found.shape)
     shape[one], shape[other] = shape[other], shape[one]
     return replace(found, shape=tuple(shape))
@@ -293,7 +306,7 @@ def _swapped(call: Call) -> Value:
 def _expanded(call: Call) -> Value:
     call.only(1, 2, "axis")
     found = call.array()
-    (at,) = axes(found.rank + 1, call.option("axis", 1, ()))
+    at = _axis(found.rank + 1, call.option("axis", 1))
     return replace(found, shape=(*found.shape[:at], 1, *found.shape[at:]))
 
 
@@ -305,7 +318,10 @@ def _parts(call: Call) -> tuple[Value, ...]:
 
 def _concatenated(call: Call) -> Value:
     call.only(1, 2, "axis")
-    return concatenated(call.defaults, _parts(call), call.option("axis", 1, 0))
+    axis = call.option("axis", 1, 0)
+    if type(axis) is not int:
+        raise Mistyped("no dimension is named")
+    return concatenated(call.defaults, _parts(call), axis)
 
 
 def _stacked(call: Call) -> Value:
@@ -313,7 +329,7 @@ def _stacked(call: Call) -> Value:
     arrays = [call.defaults.array(p) for p in _parts(call)]
     if len({a.shape for a in arrays}) != 1:
         raise Mistyped("these shapes do not go together")
-    (at,) = axes(arrays[0].rank + 1, call.option("axis", 1, 0))
+    at = _axis(arrays[0].rank + 1, call.option("axis", 1, 0))
     parts = [replace(a, shape=(*a.shape[:at], 1, *a.shape[at:])) for a in arrays]
     return concatenated(call.defaults, parts, at)
 
@@ -321,7 +337,7 @@ def _stacked(call: Call) -> Value:
 def _split(call: Call) -> Value:
     call.only(2, 3, "axis")
     found, count = call.array(), literal(call.given[1])
-    (at,) = axes(found.rank, call.option("axis", 2, 0))
+    at = _axis(found.rank, call.option("axis", 2, 0))
     if type(count) is not int or count < 1 or found.shape[at] % count:
         raise Mistyped("these parts are not understood")
     shape = (*found.shape[:at], found.shape[at] // count, *found.shape[at + 1 :])

@@ -136,9 +136,10 @@ def axes(rank: int, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     """Dimensions counted from the front. Raises Mistyped."""
     if axis is None:
         return tuple(range(rank))
-    found = tuple(
-        sorted({a + rank * (a < 0) for a in ((axis,) if isinstance(axis, int) else axis)})
-    )
+    given = axis if isinstance(axis, tuple) else (axis,)
+    if any(type(a) is not int for a in given):
+        raise Mistyped("no dimension is named")
+    found = tuple(sorted({a + rank * (a < 0) for a in given}))
     if any(not 0 <= a < rank for a in found):
         raise Mistyped("there is no such dimension")
     return found
