@@ -63,7 +63,9 @@ class ScanTimeLoop(NodePass):
     """Scan over the rows of jax arrays what each iteration hands on to the next."""
 
     name: ClassVar[str] = "scan-time-loop"
-    contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(*ASSUMPTIONS)
+    contract: ClassVar[Contract] = WITHIN_TOLERANCE.assuming(
+        *ASSUMPTIONS, "what an iteration hands on keeps its shape, as in the observed call"
+    )
     anchors: ClassVar[frozenset[str]] = frozenset({"for_statement"})
 
     def matches(self, module: Module, unit: Unit, node: Node) -> bool:
