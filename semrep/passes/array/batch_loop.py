@@ -14,7 +14,7 @@ Refuses:     not-stacked, unknown-type, unknown-range, unknown-subscript, unknow
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,14 +24,12 @@ from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
-from semrep.passes.array.array_loop import ASSUMPTIONS
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.bodies import assignments_in
-from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
 from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.vectorize_elementwise_loop import temporary
 from semrep.passes.array.vectors import Vectors
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
@@ -40,7 +38,7 @@ _STACKS = {"numpy.stack": "numpy", "numpy.array": "numpy", "torch.stack": "torch
 
 @register
 @dataclass(frozen=True, slots=True)
-class BatchLoop(NodePass):
+class BatchLoop(ArrayPass):
     """Compute the whole batch instead of a list of its rows."""
 
     name: ClassVar[str] = "batch-loop"
@@ -54,14 +52,8 @@ class BatchLoop(NodePass):
             return False
         return _appended(node) is not None and node["left"].kind == "identifier"
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return _batched(counted(module, arrays, node))
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return _batched(counted(arrays, node))
 
 
 def _appended(node: Node) -> tuple[Node, Node] | None:

@@ -3,7 +3,7 @@ that it calls as it calls it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 from semrep.ir.effects import Facts, facts
 from semrep.ir.module import Module
@@ -51,22 +51,17 @@ def contexts(
     return result
 
 
-def agreed(
-    module: Module,
-    unit: Unit,
-    known: Facts,
-    node: Node,
-    edits: Callable[[ArrayFacts], Sequence[Edit]],
-) -> Sequence[Edit]:
-    """The edits that are right for all calls that lead to a function. Raises Unproven."""
-    found = contexts(module, unit, known)
-    if not found:
-        raise Unproven(
-            "unknown-type",
-            "the types of the arguments are not known; give inputs so that they can be observed",
-            node,
-        )
-    first, *rest = [edits(arrays) for arrays in found]
+def unknown_types(node: Node | None = None) -> Unproven:
+    return Unproven(
+        "unknown-type",
+        "the types of the arguments are not known; give inputs so that they can be observed",
+        node,
+    )
+
+
+def agreed(found: Iterable[Sequence[Edit]], node: Node | None = None) -> Sequence[Edit]:
+    """The edits that are right for all calls of a function. Raises Unproven."""
+    first, *rest = found
     if any(list(other) != list(first) for other in rest):
         raise Unproven("other-calls", "the calls of this function need different texts", node)
     return first

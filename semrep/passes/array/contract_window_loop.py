@@ -20,7 +20,7 @@ Refuses:     no-window, unknown-type, unknown-range, unknown-subscript, varying-
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,15 +30,13 @@ from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.affine import Affine
-from semrep.passes.array.array_loop import ASSUMPTIONS
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.bodies import Assignment, assignments
-from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
 from semrep.passes.array.dtypes import may_be_stored
 from semrep.passes.array.facts import ArrayFacts, reduced_axes
 from semrep.passes.array.references import Index, Reference, reference
 from semrep.passes.array.vectors import Vectors, subscripted
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
@@ -48,7 +46,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @register
 @dataclass(frozen=True, slots=True)
-class ContractWindowLoop(NodePass):
+class ContractWindowLoop(ArrayPass):
     """Reduce all windows of an array at once."""
 
     name: ClassVar[str] = "contract-window-loop"
@@ -71,14 +69,8 @@ class ContractWindowLoop(NodePass):
             n.text in counters for s in current.find("slice") for n in s.find("identifier")
         ) and any(_reduces(call) for call in current.find("call"))
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_Nest(module, arrays, node).edit()]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_Nest(arrays, node).edit()]
 
 
 def _reduces(call: Node) -> bool:
@@ -108,12 +100,12 @@ class _Operand:
 
 
 class _Nest:
-    def __init__(self, module: Module, arrays: ArrayFacts, node: Node) -> None:
+    def __init__(self, arrays: ArrayFacts, node: Node) -> None:
         self.arrays = arrays
         self.loops: list[Counted] = []
         current = node
         while current.kind == "for_statement":
-            self.loops.append(counted(module, arrays, current))
+            self.loops.append(counted(arrays, current))
             current = current["body"].operands[0]
         found = assignments(self.loops[-1].node["body"])
         if len(found) != 1 or found[0].condition is not None:

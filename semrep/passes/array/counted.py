@@ -124,7 +124,7 @@ def _bounds(arrays: ArrayFacts, node: Node) -> Bounds | None:
     return Bounds(counter, stop + 1, start + 1, step)
 
 
-def counted(module: Module, arrays: ArrayFacts, node: Node) -> Counted:
+def counted(arrays: ArrayFacts, node: Node) -> Counted:
     """The loop at a `for`. Raises Unproven."""
     unit, facts = arrays.unit, arrays.facts
     if refusal := why_not_plain(node):
@@ -159,8 +159,8 @@ def counted(module: Module, arrays: ArrayFacts, node: Node) -> Counted:
             if (b := _bounds(arrays, ancestor)) is not None:
                 outer.insert(0, b)
     return Counted(
-        module, unit, facts, arrays, node, bounds.counter, binding, start, stop, step, bounds,
-        Prover([*outer, bounds]), Prover(outer), *_body(arrays, node),
+        arrays.module, unit, facts, arrays, node, bounds.counter, binding, start, stop, step,
+        bounds, Prover([*outer, bounds]), Prover(outer), *_body(arrays, node),
     )  # fmt: skip
 
 

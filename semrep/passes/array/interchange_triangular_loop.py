@@ -22,7 +22,7 @@ Refuses:     no-triangle, dependent, may-wrap, unknown-type, unknown-operation, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,14 +33,14 @@ from semrep.ir.text import Edit, EditSet
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.affine import Affine, Atom
-from semrep.passes.array.array_loop import ASSUMPTIONS
-from semrep.passes.array.contexts import agreed
-from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.array_loop import ArrayLoop
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
+from semrep.passes.array.counted import Counted, Unproven, counted
 from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.regions import Access, accesses, counts_from_end, may_meet
 from semrep.passes.array.vectorize_elementwise_loop import vectorised
 from semrep.passes.array.vectors import Vectors
-from semrep.passes.base import NodePass, Refusal, refuse
+from semrep.passes.base import Refusal, refuse
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.loop.loops import stored_names
 from semrep.passes.registry import register
@@ -48,7 +48,7 @@ from semrep.passes.registry import register
 
 @register
 @dataclass(frozen=True, slots=True)
-class InterchangeTriangularLoop(NodePass):
+class InterchangeTriangularLoop(ArrayPass):
     """Go through a triangle by columns, each of them at once."""
 
     name: ClassVar[str] = "interchange-triangular-loop"
@@ -69,32 +69,30 @@ class InterchangeTriangularLoop(NodePass):
         return right["arguments"].operands[-1].text == node["left"].text
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
+        swapped = ArrayPass.edit(self, module, unit, node)
+        if isinstance(swapped, Refusal):
+            return swapped
         start = next(p.start for p in module.units if p.unit is unit)
-
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            triangle = _Triangle(module, arrays, node)
-            triangle.check()
-            return [triangle.by_columns()]
-
         try:
-            (swapped,) = agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
-        try:
-            return [_vectorised(module, start, swapped)]
+            return [_vectorised(module, start, *swapped)]
         except Unproven as error:
             # What stands in the way stands in the new text.
             return refuse(error.refusal.code, f"by columns, {error.refusal.message}", node)
+
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        triangle = _Triangle(arrays, node)
+        triangle.check()
+        return [triangle.by_columns()]
 
 
 class _Triangle:
     """rows: the outer loop. cells: the inner one. rest: what the rows do after it."""
 
-    def __init__(self, module: Module, arrays: ArrayFacts, node: Node) -> None:
+    def __init__(self, arrays: ArrayFacts, node: Node) -> None:
         self.arrays = arrays
-        self.rows: Counted = counted(module, arrays, node)
+        self.rows: Counted = counted(arrays, node)
         first, *self.rest = node["body"].operands
-        self.cells: Counted = counted(module, arrays, first)
+        self.cells: Counted = counted(arrays, first)
         rows, cells = self.rows, self.cells
         if rows.step != 1 or cells.step != 1 or rows.conditions or cells.conditions:
             raise Unproven("no-triangle", "the loops do not count upwards", node)
@@ -200,6 +198,16 @@ class _Triangle:
         return Edit(node.span, encode(newline.join(lines)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns(ArrayLoop):
+    """The loop over the rows of a column, whatever it takes to have none."""
+
+    name: ClassVar[str] = "columns"
+
+    def lines(self, loop: Counted, vectors: Vectors) -> list[str]:
+        return vectorised(loop, vectors)
+
+
 def _apart(access: Access, own: set[Atom]) -> Access:
     """The access with counters of its own for the loops within the statements, so that both sides
     of a question may be in one loop. own: the counters of the two loops that change places."""
@@ -226,13 +234,7 @@ def _vectorised(module: Module, start: int, swapped: Edit) -> Edit:
     )  # the text above
     inner = outer["body"].operands[-1]
 
-    def lines(arrays: ArrayFacts) -> list[Edit]:
-        loop = counted(after, arrays, inner)
-        vectors = Vectors(loop)
-        text = vectorised(loop, vectors)
-        return [replaced(loop, text, guard=vectors.needs_guard and not loop.always_runs)]
-
-    (edit,) = agreed(after, unit, facts(after, unit, inner), inner, lines)
+    (edit,) = _Columns().agreed(after, unit, facts(after, unit, inner), inner)
     size = len(swapped.text)
     low, high = edit.span.start - begin, edit.span.end - begin
     assert 0 <= low <= high <= size

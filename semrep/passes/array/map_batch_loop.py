@@ -28,17 +28,18 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Unproven
 from semrep.passes.array.rows import Rows, rows
 from semrep.passes.array.stacked_lists import (
     ASSUMPTIONS,
-    agreed,
     appended,
     check_loop,
     in_place,
     is_stack,
     is_used_after,
     line_of,
+    seen,
     stacked,
     stored,
     uses_jax,
@@ -78,8 +79,8 @@ class MapBatchLoop(NodePass):
                 raise Unproven("no-name", "no name in scope leads to jax.vmap")
             if node.kind == "for_statement":
                 check_loop(node)
-                return agreed(module, unit, facts, lambda t: _loop(t, node, vmap))
-            return agreed(module, unit, facts, lambda t: [_comprehension(t, node, vmap)])
+                return agreed(_loop(t, node, vmap) for t in seen(module, unit, facts))
+            return agreed([_comprehension(t, node, vmap)] for t in seen(module, unit, facts))
         except Unproven as error:
             return error.refusal
 

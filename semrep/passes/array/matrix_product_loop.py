@@ -18,7 +18,7 @@ Refuses:     no-product, unknown-type, unknown-range, unknown-subscript, may-wra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,15 +27,13 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
-from semrep.passes.array.array_loop import ASSUMPTIONS
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.bodies import Assignment, assignments, assignments_in
-from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted, replaced
 from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.reduce_accumulation_loop import factors_of
 from semrep.passes.array.references import Reference, reference
 from semrep.passes.array.vectors import Vectors, subscripted
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
@@ -44,7 +42,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @register
 @dataclass(frozen=True, slots=True)
-class MatrixProductLoop(NodePass):
+class MatrixProductLoop(ArrayPass):
     """Multiply matrices at once instead of element by element."""
 
     name: ClassVar[str] = "matrix-product-loop"
@@ -63,14 +61,8 @@ class MatrixProductLoop(NodePass):
             current = body[-1]
         return depth > 1 and "*" in current.text and "[" in current.text
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_Nest(module, arrays, node).edit()]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_Nest(arrays, node).edit()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +74,12 @@ class _Factor:
 
 
 class _Nest:
-    def __init__(self, module: Module, arrays: ArrayFacts, node: Node) -> None:
+    def __init__(self, arrays: ArrayFacts, node: Node) -> None:
         self.loops: list[Counted] = []
         self.before: list[tuple[int, Assignment]] = []
         current = node
         while current.kind == "for_statement":
-            self.loops.append(counted(module, arrays, current))
+            self.loops.append(counted(arrays, current))
             *first, current = current["body"].operands
             for statement in first:
                 self.before += [(len(self.loops), a) for a in assignments_in(statement)]

@@ -10,7 +10,7 @@ Refuses:     unknown-type, no-batch, unknown-size, other-calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,17 +19,16 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit, Span
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
-from semrep.passes.array.contexts import agreed
+from semrep.passes.array.array_pass import ArrayPass
 from semrep.passes.array.counted import Unproven
 from semrep.passes.array.facts import ArrayFacts
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import OBSERVED, WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 
 @register
 @dataclass(frozen=True, slots=True)
-class MergeProductBatch(NodePass):
+class MergeProductBatch(ArrayPass):
     """Multiply all rows of a batch by one matrix in one product."""
 
     name: ClassVar[str] = "merge-product-batch"
@@ -40,14 +39,8 @@ class MergeProductBatch(NodePass):
         """Whether a reshaped array is multiplied."""
         return unit.kind == FUNCTION and node.operator == "@" and _sizes(node["left"]) is not None
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_merged(arrays, node)]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_merged(arrays, node)]
 
 
 def _sizes(node: Node) -> list[Node] | None:

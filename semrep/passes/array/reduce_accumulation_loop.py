@@ -25,7 +25,8 @@ from typing import ClassVar
 
 from semrep.ir.emit import PRIMARY, operator_strength
 from semrep.ir.tree import Node
-from semrep.passes.array.array_loop import ASSUMPTIONS, ArrayLoop
+from semrep.passes.array.array_loop import ArrayLoop
+from semrep.passes.array.array_pass import ASSUMPTIONS
 from semrep.passes.array.bodies import Assignment, assignments, check_order, overlaps
 from semrep.passes.array.counted import Counted, Unproven
 from semrep.passes.array.dtypes import may_be_stored

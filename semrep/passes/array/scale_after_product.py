@@ -10,7 +10,7 @@ Refuses:     unknown-type, no-vector, other-type, has-effects, other-calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,17 +19,16 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
-from semrep.passes.array.contexts import agreed
+from semrep.passes.array.array_pass import ArrayPass
 from semrep.passes.array.counted import Unproven
 from semrep.passes.array.facts import Array, ArrayFacts
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import OBSERVED, WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 
 @register
 @dataclass(frozen=True, slots=True)
-class ScaleAfterProduct(NodePass):
+class ScaleAfterProduct(ArrayPass):
     """Scale a matrix-vector product instead of its matrix."""
 
     name: ClassVar[str] = "scale-after-product"
@@ -41,14 +40,8 @@ class ScaleAfterProduct(NodePass):
             return False
         return any(_is_scaled(node[side].unparenthesized) for side in ("left", "right"))
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_scaled(arrays, node)]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_scaled(arrays, node)]
 
 
 def _is_scaled(node: Node) -> bool:

@@ -34,17 +34,18 @@ from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit, Span
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Unproven
 from semrep.passes.array.rows import Rows, rows
 from semrep.passes.array.stacked_lists import (
     ASSUMPTIONS,
     Stacked,
-    agreed,
     appended,
     check_loop,
     in_place,
     is_used_after,
     line_of,
+    seen,
     stacked,
     stored,
     uses_jax,
@@ -86,8 +87,8 @@ class ScanTimeLoop(NodePass):
             if unit.classes or unit.indent:
                 raise Unproven("no-place", "the function is not one of the module's own")
             check_loop(node)
-            facts = self.facts(module, unit, node)
-            return agreed(module, unit, facts, lambda t: _Scan(t, node, jit, scan).edits())
+            calls = seen(module, unit, self.facts(module, unit, node))
+            return agreed(_Scan(t, node, jit, scan).edits() for t in calls)
         except Unproven as error:
             return error.refusal
 

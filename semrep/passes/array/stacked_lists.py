@@ -3,7 +3,7 @@ loop with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semrep.ir.effects import Facts
@@ -12,7 +12,8 @@ from semrep.ir.module import Module
 from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
-from semrep.ir.unit import FUNCTION, Unit
+from semrep.ir.unit import Unit
+from semrep.passes.array.contexts import unknown_types
 from semrep.passes.array.counted import Unproven
 from semrep.passes.array.rows import substituted
 from semrep.passes.array.traced_types import Defaults
@@ -41,28 +42,14 @@ class Stacked:
 def seen(module: Module, unit: Unit, facts: Facts) -> list[Tracing]:
     """What is known of a function: for each combination of types that it was called with, with
     either of jax's two default types. Raises Unproven."""
-    signature = module.signature
-    calls = signature.within(unit.qualified_name) if signature is not None else ()
-    if unit.kind != FUNCTION or facts.function is not unit.definition or not calls:
-        raise Unproven(
-            "unknown-type",
-            "the types of the arguments are not known; give inputs so that they can be observed",
-        )
+    calls = module.signatures_of(unit)
+    if facts.function is not unit.definition or not calls:
+        raise unknown_types()
     return [
         Tracing(module, unit, facts, Defaults(is_wide), call)
         for call in calls
         for is_wide in (False, True)
     ]
-
-
-def agreed(
-    module: Module, unit: Unit, facts: Facts, edits: Callable[[Tracing], Sequence[Edit]]
-) -> Sequence[Edit]:
-    """The edits that are right for all calls that were seen. Raises Unproven."""
-    first, *rest = [edits(tracing) for tracing in seen(module, unit, facts)]
-    if any(list(other) != list(first) for other in rest):
-        raise Unproven("other-calls", "the calls of this function need different texts")
-    return first
 
 
 def is_stack(facts: Facts, call: Node) -> bool:

@@ -24,7 +24,7 @@ Refuses:     no-segment, versioned, may-wrap, unknown-type, unknown-operation, d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -34,14 +34,12 @@ from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.affine import Affine
-from semrep.passes.array.array_loop import ASSUMPTIONS
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.bodies import Assignment, assignments
-from semrep.passes.array.contexts import agreed
 from semrep.passes.array.counted import Counted, Unproven, counted
 from semrep.passes.array.dtypes import is_subscript
 from semrep.passes.array.facts import Array, ArrayFacts
 from semrep.passes.array.vectors import Vectors
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
@@ -51,7 +49,7 @@ _SUMS = {"numpy.dot": 2, "numpy.matmul": 2, "numpy.sum": 1}
 
 @register
 @dataclass(frozen=True, slots=True)
-class SumSegmentsLoop(NodePass):
+class SumSegmentsLoop(ArrayPass):
     """Sum all segments of an array at once."""
 
     name: ClassVar[str] = "sum-segments-loop"
@@ -64,14 +62,8 @@ class SumSegmentsLoop(NodePass):
             _bounds(s) is not None for s in node["body"].find("slice")
         )
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_Segments(counted(module, arrays, node)).edit()]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_Segments(counted(arrays, node)).edit()]
 
 
 def _bounds(node: Node) -> tuple[Node, Node] | None:

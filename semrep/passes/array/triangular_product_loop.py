@@ -13,7 +13,7 @@ Refuses:     no-triangle, unknown-type, unknown-range, dependent, not-imported, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,19 +23,17 @@ from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.affine import Affine
-from semrep.passes.array.array_loop import ASSUMPTIONS
-from semrep.passes.array.contexts import agreed
+from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.counted import Counted, Unproven, counted, library_name, replaced
 from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.references import Reference, reference
-from semrep.passes.base import NodePass, Refusal
 from semrep.passes.contract import WITHIN_TOLERANCE, Contract
 from semrep.passes.registry import register
 
 
 @register
 @dataclass(frozen=True, slots=True)
-class TriangularProductLoop(NodePass):
+class TriangularProductLoop(ArrayPass):
     """Multiply a matrix by its transpose at once instead of row by row."""
 
     name: ClassVar[str] = "triangular-product-loop"
@@ -51,14 +49,8 @@ class TriangularProductLoop(NodePass):
         right = outer.child("right") if outer.kind == "assignment" else None
         return right is not None and right.kind == "assignment" and "[" in right.text
 
-    def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
-        def edits(arrays: ArrayFacts) -> list[Edit]:
-            return [_product(counted(module, arrays, node))]
-
-        try:
-            return agreed(module, unit, self.facts(module, unit, node), node, edits)
-        except Unproven as error:
-            return error.refusal
+    def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
+        return [_product(counted(arrays, node))]
 
 
 def _product(loop: Counted) -> Edit:

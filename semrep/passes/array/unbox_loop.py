@@ -27,7 +27,8 @@ from typing import ClassVar
 from semrep.ir.emit import encode, fresh_name
 from semrep.ir.tree import Node
 from semrep.passes.array.affine import Affine
-from semrep.passes.array.array_loop import ASSUMPTIONS, ArrayLoop
+from semrep.passes.array.array_loop import ArrayLoop
+from semrep.passes.array.array_pass import ASSUMPTIONS
 from semrep.passes.array.counted import Counted, Unproven
 from semrep.passes.array.references import Reference, reference
 from semrep.passes.array.vectorize_elementwise_loop import vectorised

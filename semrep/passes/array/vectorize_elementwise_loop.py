@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from semrep.ir.tree import Node
-from semrep.passes.array.array_loop import ASSUMPTIONS, ArrayLoop
+from semrep.passes.array.array_loop import ArrayLoop
+from semrep.passes.array.array_pass import ASSUMPTIONS
 from semrep.passes.array.bodies import Assignment, assignments, check_order
 from semrep.passes.array.counted import Counted, Unproven
 from semrep.passes.array.dtypes import may_be_stored
