@@ -45,14 +45,16 @@ class _Summary:
 
 
 class Environment:
-    """names: every name bound at module level. key: changes exactly when a fact here does."""
+    """names: every name bound at module level. libraries: the packages that they come from.
+    key: changes exactly when a fact here does."""
 
-    __slots__ = ("has_star_import", "is_dynamic", "key", "names")
+    __slots__ = ("has_star_import", "is_dynamic", "key", "libraries", "names")
 
     def __init__(self, names: dict[str, Global], has_star_import: bool, is_dynamic: bool) -> None:
         self.names = names
         self.has_star_import = has_star_import
         self.is_dynamic = is_dynamic
+        self.libraries = frozenset(g.path.partition(".")[0] for g in names.values() if g.path)
         facts = "|".join(
             f"{g.name},{g.kind},{g.path},{g.is_stable}" for g in sorted(names.values(), key=_name)
         )

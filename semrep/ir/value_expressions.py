@@ -91,8 +91,7 @@ class Evaluator:
         self.changes: set[str] = set()  # names and paths written, for loops
         self.mutations = 0
         self.receiver = ""  # the name of the first parameter of a method
-        paths = {g.path.partition(".")[0] for g in names.names.values() if g.path}
-        arrays = [f for f in FRAMEWORKS if f in paths]
+        arrays = [f for f in FRAMEWORKS if f in names.libraries]
         self.default_framework = arrays[0] if len(arrays) == 1 else None
         if "triton" in arrays and self._is_kernel():
             self.default_framework = "triton"

@@ -127,7 +127,7 @@ class Rule(Pass):
     def sites(self, module: Module) -> Iterator[Site]:
         if module.language != "python" or not module.is_rewritable:
             return
-        if not module.fact("uses arrays", lambda: _uses_arrays(module)):
+        if not ARRAY_LIBRARIES & module.environment.libraries:
             return
         observed = module.signature is not None
         key = f"rule/{self.name}/{module.facts_key}"
@@ -282,11 +282,6 @@ def _least_known(found: Match) -> Value:
         if value.type is None and not value.is_constant:
             return value
     return found.root
-
-
-def _uses_arrays(module: Module) -> bool:
-    paths = (g.path for g in module.environment.names.values() if g.path is not None)
-    return any(p.partition(".")[0] in ARRAY_LIBRARIES for p in paths)
 
 
 def _is_of_interest(module: Module, unit: Unit) -> bool:

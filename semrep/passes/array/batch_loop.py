@@ -20,13 +20,12 @@ from typing import ClassVar
 
 from semrep.ir.emit import delete_statement, replace, with_brackets
 from semrep.ir.module import Module
-from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
-from semrep.passes.array.bodies import assignments_in
-from semrep.passes.array.counted import Counted, Unproven, counted, replaced
+from semrep.passes.array.bodies import appended, assignments_in
+from semrep.passes.array.counted import Counted, Unproven, counted, own_variable, replaced
 from semrep.passes.array.facts import ArrayFacts
 from semrep.passes.array.vectorize_elementwise_loop import temporary
 from semrep.passes.array.vectors import Vectors
@@ -50,28 +49,15 @@ class BatchLoop(ArrayPass):
     def matches(self, module: Module, unit: Unit, node: Node) -> bool:
         if unit.kind != FUNCTION or not node["body"].operands:
             return False
-        return _appended(node) is not None and node["left"].kind == "identifier"
+        last = node["body"].operands[-1]
+        return appended(last) is not None and node["left"].kind == "identifier"
 
     def edits(self, arrays: ArrayFacts, node: Node) -> Sequence[Edit]:
         return _batched(counted(arrays, node))
 
 
-def _appended(node: Node) -> tuple[Node, Node] | None:
-    """The list's name and the value that the last statement of a loop appends to it."""
-    last = node["body"].operands[-1]
-    call = last.operands[0] if last.kind == "expression_statement" and last.operands else last
-    if call.kind != "call" or call["function"].kind != "attribute":
-        return None
-    function, given = call["function"], call["arguments"].operands
-    if function["attribute"].text != "append" or function["object"].kind != "identifier":
-        return None
-    if len(given) != 1 or given[0].kind in ("list_splat", "keyword_argument"):
-        return None
-    return function["object"], given[0]
-
-
 def _batched(loop: Counted) -> list[Edit]:
-    found = _appended(loop.node)
+    found = appended(loop.node["body"].operands[-1])
     assert found is not None
     name, value = found
     first, stack, library = _uses(loop, name)
@@ -106,11 +92,7 @@ def _batched(loop: Counted) -> list[Edit]:
 def _uses(loop: Counted, name: Node) -> tuple[Node, Node, str]:
     """The statement that makes the list, the call that stacks it, and whose function that is."""
     facts = loop.facts
-    binding: Binding | None = facts.scopes.binding(name)
-    if binding is None or not binding.is_local or binding.scope is None:
-        raise Unproven("not-local", "other code can see this variable", name)
-    if binding.scope.node is not facts.function or binding.scope.is_dynamic:
-        raise Unproven("not-local", "other code can see this variable", name)
+    own_variable(facts, name)
     first = loop.node.previous_sibling
     assignment = first.operands[0] if first is not None and first.operands else None
     if (

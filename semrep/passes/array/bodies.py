@@ -98,3 +98,16 @@ def check_order(loop: Counted, vectors: Vectors) -> None:
 def overlaps(loop: Counted, write: Reference, read: Reference) -> bool:
     """Whether two references may touch the same memory in any two iterations."""
     return not distance(write, read, loop.counter, loop.prover, loop.step).is_empty
+
+
+def appended(statement: Node) -> tuple[Node, Node] | None:
+    """The list's name and the value of `name.append(value)`."""
+    call = statement.operands[0] if statement.kind == "expression_statement" else statement
+    if call.kind != "call" or call["function"].kind != "attribute":
+        return None
+    function, given = call["function"], call["arguments"].operands
+    if function["attribute"].text != "append" or function["object"].kind != "identifier":
+        return None
+    if len(given) != 1 or given[0].kind in ("list_splat", "keyword_argument"):
+        return None
+    return function["object"], given[0]

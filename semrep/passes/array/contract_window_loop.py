@@ -114,8 +114,7 @@ class _Nest:
         self.vectors = [Vectors(loop) for loop in self.loops]
         counters = [loop.counter for loop in self.loops]
         for loop in self.loops:
-            ends = (loop.resolved.least, loop.resolved.end, loop.start, loop.stop)
-            if loop.step != 1 or any(a in counters for end in ends for a in end.terms):
+            if loop.step != 1 or loop.depends_on(counters):
                 raise Unproven("unknown-range", "the ranges depend on each other", loop.node)
         if len({loop.binding for loop in self.loops}) < len(self.loops):
             raise Unproven("unknown-range", "two loops count with one name", node)
@@ -141,9 +140,7 @@ class _Nest:
         if not any(operand.windows for operand in operands):
             raise Unproven("no-window", "no slice moves with a counter", value)
         for operand in operands:
-            if not operand.ref.array.roots or not target.array.roots:
-                raise Unproven("dependent", "this may be what the loops write", operand.ref.node)
-            if operand.ref.array.roots & target.array.roots:
+            if operand.ref.array.may_share(target.array):
                 raise Unproven("dependent", "this may be what the loops write", operand.ref.node)
         summed = {letters[k] for k in reduced}
         kept = "".join(letter for letter in letters if letter not in summed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from semrep.ir.effects import Facts
@@ -14,7 +14,7 @@ from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 from semrep.passes.array.affine import Affine, Atom, Bounds, Prover
 from semrep.passes.array.facts import ArrayFacts
-from semrep.passes.base import Refusal, refuse
+from semrep.passes.base import refuse
 from semrep.passes.loop.loops import jumps_out, stored_names, why_not_plain
 
 
@@ -64,6 +64,11 @@ class Counted:
     @property
     def always_runs(self) -> bool:
         return self.around.is_positive(self.resolved.end - self.resolved.least)
+
+    def depends_on(self, counters: Collection[Atom]) -> bool:
+        """Whether one of these counters stands in the loop's range."""
+        ends = (self.resolved.least, self.resolved.end, self.start, self.stop)
+        return any(atom in counters for end in ends for atom in end.terms)
 
     def varies(self, node: Node) -> bool:
         """Whether an expression names something that the loop stores."""
@@ -127,10 +132,7 @@ def _bounds(arrays: ArrayFacts, node: Node) -> Bounds | None:
 def counted(arrays: ArrayFacts, node: Node) -> Counted:
     """The loop at a `for`. Raises Unproven."""
     unit, facts = arrays.unit, arrays.facts
-    if refusal := why_not_plain(node):
-        raise _told(refusal)
-    if jump := jumps_out(node):
-        raise Unproven("jumps", "this leaves the loop or goes on early", jump)
+    check_control(node)
     found = header(arrays, node)
     if found is None:
         raise Unproven("unknown-range", "what the loop goes through is not known", node["right"])
@@ -138,19 +140,12 @@ def counted(arrays: ArrayFacts, node: Node) -> Counted:
     bounds = _bounds(arrays, node)
     if bounds is None:
         raise Unproven("unknown-range", "the loop changes what it goes through", node["right"])
-    binding = facts.scopes.binding(node["left"])
-    if binding is None or not binding.is_local or binding.scope is None:
-        raise Unproven("not-local", "other code can see the counter", node["left"])
-    if binding.scope.is_dynamic or binding.scope.node is not facts.function:
-        raise Unproven("not-local", "other code can see the counter", node["left"])
+    binding = own_variable(facts, node["left"], "the counter")
     if any(not load.is_inside(node) for load in facts.flow.uses(node["left"])):
         raise Unproven("live", "the counter is used after the loop", node["left"])
     if _loses_binding(binding, node):
         raise Unproven("live", "without the loop the counter's name is another one", node["left"])
-    if comment := next(node.find("comment"), None):
-        raise Unproven("comment-lost", "a comment stands in the loop", comment)
-    if not stands_alone(node) and line_start(node) != node.start:
-        raise Unproven("shared-line", "other text stands on these lines", node)
+    check_text(node)
     outer: list[Bounds] = []
     for ancestor in node.ancestors():
         if ancestor is facts.function:
@@ -183,10 +178,33 @@ def _body(arrays: ArrayFacts, node: Node) -> tuple[Node, tuple[str, ...]]:
     return body, tuple(conditions)
 
 
-def _told(refusal: Refusal) -> Unproven:
-    error = Unproven(refusal.code, refusal.message)
-    error.refusal = refusal
-    return error
+def check_control(loop: Node) -> None:
+    """Raises Unproven where an iteration may end otherwise than at its end."""
+    if refusal := why_not_plain(loop):
+        error = Unproven(refusal.code, refusal.message)
+        error.refusal = refusal
+        raise error
+    if jump := jumps_out(loop):
+        raise Unproven("jumps", "this leaves the loop or goes on early", jump)
+
+
+def check_text(loop: Node) -> None:
+    """Raises Unproven where other text than the loop's own would go with it."""
+    if comment := next(loop.find("comment"), None):
+        raise Unproven("comment-lost", "a comment stands in the loop", comment)
+    if not stands_alone(loop) and line_start(loop) != loop.start:
+        raise Unproven("shared-line", "other text stands on these lines", loop)
+
+
+def own_variable(facts: Facts, node: Node, what: str = "this variable") -> Binding:
+    """The variable of the function that a name stands for. Raises Unproven where other code may
+    see it."""
+    binding = facts.scopes.binding(node)
+    if binding is None or not binding.is_local or binding.scope is None:
+        raise Unproven("not-local", f"other code can see {what}", node)
+    if binding.scope.is_dynamic or binding.scope.node is not facts.function:
+        raise Unproven("not-local", f"other code can see {what}", node)
+    return binding
 
 
 def _loses_binding(binding: Binding, node: Node) -> bool:

@@ -44,6 +44,10 @@ class Array:
     def rank(self) -> int:
         return len(self.shape)
 
+    def may_share(self, other: Array) -> bool:
+        """Whether both may lie in the same memory. What has no name may lie anywhere."""
+        return not self.roots or not other.roots or bool(self.roots & other.roots)
+
 
 def number(dtype: str) -> Array:
     return Array("python", dtype, weak=True)

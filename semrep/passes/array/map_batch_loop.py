@@ -28,13 +28,12 @@ from semrep.ir.module import Module
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.bodies import appended
 from semrep.passes.array.contexts import agreed
-from semrep.passes.array.counted import Unproven
+from semrep.passes.array.counted import Unproven, check_control, check_text
 from semrep.passes.array.rows import Rows, rows
 from semrep.passes.array.stacked_lists import (
     ASSUMPTIONS,
-    appended,
-    check_loop,
     in_place,
     is_stack,
     is_used_after,
@@ -42,7 +41,6 @@ from semrep.passes.array.stacked_lists import (
     seen,
     stacked,
     stored,
-    uses_jax,
 )  # fmt: skip
 from semrep.passes.array.traced_types import Traced
 from semrep.passes.array.tracing import Tracing
@@ -66,7 +64,11 @@ class MapBatchLoop(NodePass):
             return False
         if node.kind == "for_statement":
             body = node["body"].operands
-            return bool(body) and appended(body[-1]) is not None and uses_jax(module)
+            return (
+                bool(body)
+                and appended(body[-1]) is not None
+                and "jax" in module.environment.libraries
+            )
         given = node["arguments"].operands
         is_list = bool(given) and given[0].kind == "list_comprehension"
         return is_list and is_stack(self.facts(module, unit, node), node)
@@ -78,7 +80,8 @@ class MapBatchLoop(NodePass):
             if vmap is None:
                 raise Unproven("no-name", "no name in scope leads to jax.vmap")
             if node.kind == "for_statement":
-                check_loop(node)
+                check_control(node)
+                check_text(node)
                 return agreed(_loop(t, node, vmap) for t in seen(module, unit, facts))
             return agreed([_comprehension(t, node, vmap)] for t in seen(module, unit, facts))
         except Unproven as error:

@@ -92,11 +92,9 @@ class _Nest:
         self.needs_guard: set[int] = set()
         counters = [loop.counter for loop in self.loops]
         for loop in self.loops:
-            for end in (loop.resolved.least, loop.resolved.end, loop.start, loop.stop):
-                if any(a in counters for a in end.terms):
-                    raise Unproven(
-                        "unknown-range", "the loops' ranges depend on each other", loop.node
-                    )
+            if loop.depends_on(counters):
+                message = "the loops' ranges depend on each other"
+                raise Unproven("unknown-range", message, loop.node)
         names = [loop.binding for loop in self.loops]
         if len(set(names)) < len(names):
             raise Unproven("unknown-range", "two loops count with one name", node)
@@ -154,9 +152,7 @@ class _Nest:
             raise Unproven("unknown-type", "the factors are not of one type", node)
         ref = reference(arrays, node) if node.kind == "subscript" else None
         if ref is not None:
-            if not ref.array.roots or not own.array.roots:
-                raise Unproven("dependent", "this may be what the loops write", node)
-            if ref.array.roots & own.array.roots:
+            if ref.array.may_share(own.array):
                 raise Unproven("dependent", "this may be what the loops write", node)
         if varies:
             if ref is None:

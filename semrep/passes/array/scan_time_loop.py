@@ -34,21 +34,19 @@ from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit, Span
 from semrep.ir.tree import Node
 from semrep.ir.unit import FUNCTION, Unit
+from semrep.passes.array.bodies import appended
 from semrep.passes.array.contexts import agreed
-from semrep.passes.array.counted import Unproven
+from semrep.passes.array.counted import Unproven, check_control, check_text
 from semrep.passes.array.rows import Rows, rows
 from semrep.passes.array.stacked_lists import (
     ASSUMPTIONS,
     Stacked,
-    appended,
-    check_loop,
     in_place,
     is_used_after,
     line_of,
     seen,
     stacked,
     stored,
-    uses_jax,
 )
 from semrep.passes.array.traced_types import Mistyped, Number, Traced, Value
 from semrep.passes.array.tracing import Tracing, is_literal
@@ -74,7 +72,7 @@ class ScanTimeLoop(NodePass):
             unit.kind == FUNCTION
             and all(s.kind == "expression_statement" for s in node["body"].operands)
             and next(node["body"].find("assignment", "augmented_assignment"), None) is not None
-            and uses_jax(module)
+            and "jax" in module.environment.libraries
         )
 
     def edit(self, module: Module, unit: Unit, node: Node) -> Iterable[Edit] | Refusal:
@@ -86,7 +84,8 @@ class ScanTimeLoop(NodePass):
                 raise Unproven("no-name", "no name in scope leads to jax.jit and jax.lax.scan")
             if unit.classes or unit.indent:
                 raise Unproven("no-place", "the function is not one of the module's own")
-            check_loop(node)
+            check_control(node)
+            check_text(node)
             calls = seen(module, unit, self.facts(module, unit, node))
             return agreed(_Scan(t, node, jit, scan).edits() for t in calls)
         except Unproven as error:

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from semrep.ir.effects import Facts
-from semrep.ir.emit import encode, indent_of, line_start, stands_alone
+from semrep.ir.emit import encode, indent_of
 from semrep.ir.module import Module
 from semrep.ir.scopes import Binding
 from semrep.ir.text import Edit
 from semrep.ir.tree import Node
 from semrep.ir.unit import Unit
 from semrep.passes.array.contexts import unknown_types
-from semrep.passes.array.counted import Unproven
+from semrep.passes.array.counted import Unproven, own_variable
 from semrep.passes.array.rows import substituted
 from semrep.passes.array.traced_types import Defaults
 from semrep.passes.array.tracing import Tracing
 from semrep.passes.contract import OBSERVED
-from semrep.passes.loop.loops import jumps_out, why_not_plain
 
 ASSUMPTIONS = (
     OBSERVED,
@@ -64,44 +63,12 @@ def is_stack(facts: Facts, call: Node) -> bool:
     return not rest or is_plain and rest in (["0"], ["axis=0"])
 
 
-def appended(statement: Node) -> tuple[Node, Node] | None:
-    """The list's name and the value of `name.append(value)`."""
-    call = statement.operands[0] if statement.kind == "expression_statement" else statement
-    if call.kind != "call" or call["function"].kind != "attribute":
-        return None
-    function, given = call["function"], call["arguments"].operands
-    if function["attribute"].text != "append" or function["object"].kind != "identifier":
-        return None
-    if len(given) != 1 or given[0].kind in ("list_splat", "keyword_argument"):
-        return None
-    return function["object"], given[0]
-
-
-def check_loop(loop: Node) -> None:
-    """Raises Unproven where a loop's text cannot be taken apart."""
-    if refusal := why_not_plain(loop):
-        error = Unproven(refusal.code, refusal.message)
-        error.refusal = refusal
-        raise error
-    if jump := jumps_out(loop):
-        raise Unproven("jumps", "this leaves the loop or goes on early", jump)
-    if comment := next(loop.find("comment"), None):
-        raise Unproven("comment-lost", "a comment stands in the loop", comment)
-    if not stands_alone(loop) and line_start(loop) != loop.start:
-        raise Unproven("shared-line", "other text stands on these lines", loop)
-
-
 def stored(facts: Facts, loop: Node) -> frozenset[Binding]:
     """The variables that a loop's body stores. Raises Unproven where other code sees them."""
     found: set[Binding] = set()
     for node in loop["body"].find("identifier"):
         if id(node) in facts.scopes.stores or id(node) in facts.scopes.deletes:
-            binding = facts.scopes.binding(node)
-            if binding is None or not binding.is_local or binding.scope is None:
-                raise Unproven("not-local", "other code can see this variable", node)
-            if binding.scope.is_dynamic or binding.scope.node is not facts.function:
-                raise Unproven("not-local", "other code can see this variable", node)
-            found.add(binding)
+            found.add(own_variable(facts, node))
     return frozenset(found)
 
 
@@ -120,11 +87,7 @@ def is_used_after(facts: Facts, loop: Node, binding: Binding) -> bool:
 
 def stacked(facts: Facts, loop: Node, name: Node, value: Node) -> Stacked:
     """The one list that a loop appends a value to. Raises Unproven."""
-    binding = facts.scopes.binding(name)
-    if binding is None or not binding.is_local or binding.scope is None:
-        raise Unproven("not-local", "other code can see this variable", name)
-    if binding.scope.node is not facts.function or binding.scope.is_dynamic:
-        raise Unproven("not-local", "other code can see this variable", name)
+    binding = own_variable(facts, name)
     statement = binding.stores[0].parent.parent if len(binding.stores) == 1 else None  # type: ignore[union-attr]
     assignment = statement.operands[0] if statement is not None and statement.operands else None
     if (
@@ -155,10 +118,6 @@ def in_place(unit: Unit, loop: Node, lines: Sequence[str]) -> Edit:
     indent = indent_of(unit, loop)
     text = unit.newline.join([lines[0], *(indent + line for line in lines[1:])])
     return Edit(loop.span, encode(text))
-
-
-def uses_jax(module: Module) -> bool:
-    return any((g.path or "").partition(".")[0] == "jax" for g in module.environment.names.values())
 
 
 def line_of(node: Node, replaced: dict[Node, str]) -> str:

@@ -36,7 +36,7 @@ from semrep.ir.unit import FUNCTION, Unit
 from semrep.passes.array.affine import Affine
 from semrep.passes.array.array_pass import ASSUMPTIONS, ArrayPass
 from semrep.passes.array.bodies import Assignment, assignments
-from semrep.passes.array.counted import Counted, Unproven, counted
+from semrep.passes.array.counted import Counted, Unproven, counted, library_name
 from semrep.passes.array.dtypes import is_subscript
 from semrep.passes.array.facts import Array, ArrayFacts
 from semrep.passes.array.vectors import Vectors
@@ -110,7 +110,7 @@ class _Segments:
         *before, last = assignments(loop.body)
         lines = [self._named(a) for a in before]
         lines.append(self._summed(last))
-        numpy = Vectors(loop).function("", "numpy").removesuffix(".")
+        numpy = library_name(loop, "numpy")
         start = "" if loop.low == Affine() else loop.low.text
         head = [
             f"{self.ends} = {self.pointer}[{start}:{(loop.end + 1).text}].astype({numpy}.int64)",
@@ -183,12 +183,12 @@ class _Segments:
         if own.dtype not in dtypes or own.framework != "numpy":
             raise Unproven("unknown-type", "the sum is stored as another type", a.target)
         for array in self.read:
-            if not array.roots or not own.roots or array.roots & own.roots:
+            if array.may_share(own):
                 raise Unproven("dependent", "this may be what the loop writes", a.target)
         if not self.pointer:
             raise Unproven("no-segment", "no segment is summed", value)
         weights = " * ".join(f"({t})" if " " in t and len(terms) > 1 else t for t, _ in terms)
-        numpy = vectors.function("", "numpy").removesuffix(".")
+        numpy = library_name(loop, "numpy")
         sizes = self.sizes
         rows = f"{numpy}.repeat({numpy}.arange({sizes}.size), {sizes})"
         return f"{place.text} {a.operator} {numpy}.bincount({rows}, {weights}, {sizes}.size)"

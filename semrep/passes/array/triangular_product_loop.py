@@ -83,7 +83,7 @@ def _product(loop: Counted) -> Edit:
     if loop.resolved.end not in (one.end, one.end - skipped):
         raise Unproven("unknown-range", "the loop does not go through all rows", loop.node)
     target, source = one.ref.array, columns.ref.array
-    if not target.roots or not source.roots or target.roots & source.roots:
+    if target.may_share(source):
         raise Unproven("dependent", "this may be what the loop writes", right)
     if not target.dtype == source.dtype == "float64":
         raise Unproven("unknown-type", "only double precision is multiplied", value)

@@ -29,7 +29,7 @@ from semrep.ir.tree import Node
 from semrep.passes.array.affine import Affine
 from semrep.passes.array.array_loop import ArrayLoop
 from semrep.passes.array.array_pass import ASSUMPTIONS
-from semrep.passes.array.counted import Counted, Unproven
+from semrep.passes.array.counted import Counted, Unproven, own_variable
 from semrep.passes.array.references import Reference, reference
 from semrep.passes.array.vectorize_elementwise_loop import vectorised
 from semrep.passes.array.vectors import Vectors, subscripted
@@ -164,11 +164,7 @@ class _Body:
             raise Unproven("unknown-type", "this is none of Python's own numbers", node)
 
     def _local(self, node: Node) -> None:
-        binding = self.loop.facts.scopes.binding(node)
-        if binding is None or not binding.is_local or binding.scope is None:
-            raise Unproven("not-local", "other code can see this variable", node)
-        if binding.scope.node is not self.loop.facts.function or binding.scope.is_dynamic:
-            raise Unproven("not-local", "other code can see this variable", node)
+        binding = own_variable(self.loop.facts, node)
         if any(not use.is_inside(self.loop.node) for use in self.loop.facts.flow.uses(node)):
             raise Unproven("live", f"{binding.name!r} is used after the loop", node)
 
@@ -207,13 +203,13 @@ class _Body:
         for row in self.rows:
             for ref in self.fixed:
                 a, b = row.first.array, ref.array
-                if row.is_written and not (a.roots and b.roots and not a.roots & b.roots):
+                if row.is_written and a.may_share(b):
                     raise Unproven("dependent", "this may be what the loop writes", ref.node)
             for other in self.rows:
                 if other is row or not row.is_written:
                     continue
                 a, b = row.first.array, other.first.array
-                if a.roots and b.roots and not a.roots & b.roots:
+                if not a.may_share(b):
                     continue
                 is_apart = row.name == other.name and row.place == other.place and any(
                     x is not None and y is not None
