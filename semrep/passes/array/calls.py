@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from semrep.ir.arguments import by_parameter
 from semrep.ir.tree import Node
 from semrep.passes.array.affine import Affine, Atom
 
@@ -36,19 +37,9 @@ def arguments(function: Node, call: Node, arrays: ArrayFacts) -> Mapping[str, Ar
             names.append(parameter.text)
         else:
             return None
-    if call["arguments"].kind != "argument_list":
+    given = by_parameter(call, names)
+    if given is None:
         return None
-    given: dict[str, Node] = {}
-    for position, argument in enumerate(call["arguments"].operands):
-        if argument.kind == "keyword_argument":
-            name, value = argument["name"].text, argument["value"]
-        elif argument.kind in ("list_splat", "dictionary_splat") or position >= len(names):
-            return None
-        else:
-            name, value = names[position], argument
-        if name in given or name not in names:
-            return None
-        given[name] = value
     found: dict[str, Array | None] = {}
     for name in names:
         if name in given:

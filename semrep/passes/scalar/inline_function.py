@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from semrep.ir.arguments import by_parameter
 from semrep.ir.effects import NONE, Facts
 from semrep.ir.emit import binding_strength, is_inside_fstring, replace
 from semrep.ir.module import Module
@@ -136,17 +137,8 @@ def _bind(definition: Node, call: Node) -> dict[str, Node] | None:
         if name is None:
             return None
         parameters.append(name.text)
-    if call["arguments"].kind != "argument_list":
-        return None
-    given: dict[str, Node] = {}
-    for index, a in enumerate(call["arguments"].operands):
-        if a.kind in ("list_splat", "dictionary_splat") or index >= len(parameters):
-            return None
-        key = a["name"].text if a.kind == "keyword_argument" else parameters[index]
-        if key in given or key not in parameters:
-            return None
-        given[key] = a["value"] if a.kind == "keyword_argument" else a
-    return given if len(given) == len(parameters) else None
+    given = by_parameter(call, parameters)
+    return given if given is not None and len(given) == len(parameters) else None
 
 
 def _is_load(callee: Unit, identifier: Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from semrep.ir.arguments import by_parameter
 from semrep.ir.effects import Effect, Facts, is_triton_kernel
 from semrep.ir.module import Module
 from semrep.ir.scopes import Binding, scopes
@@ -40,25 +41,6 @@ def language_name(module: Module, unit: Unit, call: Node) -> str | None:
     if path is None or not path.startswith(_LANGUAGE):
         return None
     return path.removeprefix(_LANGUAGE)
-
-
-def arguments(call: Node, parameters: tuple[str, ...]) -> dict[str, Node] | None:
-    """A call's arguments by parameter; None where they cannot be told."""
-    holder = call["arguments"]
-    if holder.kind != "argument_list":
-        return None
-    found: dict[str, Node] = {}
-    for position, argument in enumerate(holder.operands):
-        if argument.kind == "keyword_argument":
-            name, value = argument["name"].text, argument["value"]
-        elif argument.kind in ("list_splat", "dictionary_splat") or position >= len(parameters):
-            return None
-        else:
-            name, value = parameters[position], argument
-        if name not in parameters or name in found:
-            return None
-        found[name] = value
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +87,7 @@ def access(module: Module, unit: Unit, call: Node, *operations: str) -> Access |
     name = language_name(module, unit, call)
     if name not in operations:
         return None
-    given = arguments(call, _PARAMETERS[name])
+    given = by_parameter(call, _PARAMETERS[name])
     if given is None or "pointer" not in given:
         return None
     return Access(call, name, given["pointer"], given)
