@@ -119,6 +119,11 @@ class Value:
         return self.type if isinstance(self.type, TensorType) else None
 
     @property
+    def written(self) -> Value:
+        """What an in-place operation writes to."""
+        return next(iter(self.arguments.values()))
+
+    @property
     def elements(self) -> tuple[Value, ...]:
         return tuple(self.arguments.values())
 

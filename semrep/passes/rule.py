@@ -156,22 +156,27 @@ class Rule(Pass):
         placed = module.unit_at(site.span)
         if placed is None:
             raise ValueError(f"{site} lies in no unit")
-        seen = module.signatures_of(placed.unit) or (None,)
-        plans = [self._plan(module, placed, site, signature) for signature in seen]
-        for plan in plans:
+        agreed: Plan | None = None
+        for signature in module.signatures_of(placed.unit) or (None,):
+            plan = self._plan(module, placed, site, signature)
             if isinstance(plan, Refusal):
                 at = plan.span.shifted(placed.start) if plan.span is not None else None
                 return Refusal(plan.code, plan.message, at)
-        edits = [plan.edits for plan in plans if isinstance(plan, Plan)]
-        if any(other != edits[0] for other in edits):
-            message = "calls with other types ask for another text"
-            return Refusal("calls-differ", message, site.span)
-        return EditSet(edits[0]).shifted(placed.start)
+            if plan is None and agreed is None:
+                raise ValueError(f"{site}: nothing for this rule to act on")
+            if plan is None:
+                return Refusal("calls-differ", "calls with other types show nothing here")
+            if agreed is not None and plan.edits != agreed.edits:
+                message = "calls with other types ask for another text"
+                return Refusal("calls-differ", message, site.span)
+            agreed = plan
+        assert agreed is not None
+        return EditSet(agreed.edits).shifted(placed.start)
 
     def _plan(
         self, module: Module, placed: Placed, site: Site, signature: Signature | None
-    ) -> Plan | Refusal:
-        """What to do at a site for calls of one kind."""
+    ) -> Plan | Refusal | None:
+        """What to do at a site for calls of one kind; None where nothing matches."""
         graph = value_graph(module, placed.unit, signature)
         first: Refusal | None = None
         for value, form, found in self._matches(graph, site.span.shifted(-placed.start)):
@@ -182,9 +187,7 @@ class Rule(Pass):
             # The refusal of the match that got furthest says most.
             if first is None or _progress(result) > _progress(first):
                 first = result
-        if first is None and signature in (None, *module.signatures_of(placed.unit)[:1]):
-            raise ValueError(f"{site}: nothing for this rule to act on")
-        return first or Refusal("calls-differ", "calls with other types show nothing here")
+        return first
 
     def _matches(self, graph: ValueGraph, span: Span) -> Iterator[tuple[Value, Rewrite, Match]]:
         for form in self.rewrites:

@@ -152,7 +152,7 @@ class Rewriter:
     def _is_private(self, value: Value) -> bool:
         """Whether an operation writes to an array that was made just for it: nothing else holds
         or sees that array, so a new one for the result is no difference."""
-        written = next(iter(value.arguments.values()))
+        written = value.written
         if written.kind != OP or written.is_in_place or EXTERNAL in written.storage:
             return False
         if any(use.user is not value and use.node is not value.node for use in written.uses):
@@ -166,10 +166,7 @@ class Rewriter:
 
     def _writers(self, value: Value) -> list[Value]:
         """Matched operations that write to the value: without them, what they gave is the value."""
-        return [
-            v for v in self.match.interior
-            if v.is_in_place and next(iter(v.arguments.values())) is value
-        ]  # fmt: skip
+        return [v for v in self.match.interior if v.is_in_place and v.written is value]
 
     def _find_dead(self) -> frozenset[Definition]:
         """Assignments that hold interior values, and nothing else needs once the root is gone."""
@@ -180,9 +177,11 @@ class Rewriter:
         ]
         # Names of an array that is no longer written to keep their assignment, not its new value.
         written = [
-            d for v in self.match.interior if v.is_in_place
-            for d in self.graph.definitions_of(next(iter(v.arguments.values())))
-        ]  # fmt: skip
+            d
+            for v in self.match.interior
+            if v.is_in_place
+            for d in self.graph.definitions_of(v.written)
+        ]
         gone = [root.node, *(d.statement for d in candidates)]
         for definition in (*candidates, *written):
             for load in definition.loads:
