@@ -75,7 +75,6 @@ def _optimised(program: Program, original: ModuleType, job: Row) -> Iterator[Row
         yield {"status": "crashed", "changed": False, "crash": _described(error)}
         return
     if result.stopped == "budget" and not result.attempts:
-        # The note speaks of a search that there was none of.
         yield {"skipped": "the budget ended before the search began"}
     yield {
         "optimise_s": time.monotonic() - started,

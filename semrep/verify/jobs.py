@@ -164,14 +164,13 @@ def run_cases(
         arguments = derived(fresh(base), case)
         if case.guarded:
             arguments = against_pages(arguments)
-        learns = case.recorded and is_module(instance)
-        if is_module(instance) and not learns:
-            set_state(instance, initial, case)
+        # Inference calls again with the same weights, training with others.
+        has_others = case.repeat and case.recorded
+        if is_module(instance):
+            set_state(instance, initial, case, salt=int(has_others))
         if case.repeat:
-            if learns:
-                set_state(instance, initial, case, salt=1)
             _call_before(function, arguments, base, case, harness, seed)
-        if learns:
+        if is_module(instance) and has_others:
             set_state(instance, initial, case)
         # Every example of the harness may reach lines of its own: each is traced once.
         is_first = case.base not in seen_bases

@@ -67,15 +67,16 @@ def observe(source: bytes, harness: Harness, seed: int) -> dict[str, Any]:
 
 def read_signature(entry: str, data: Mapping[str, Any]) -> Signature:
     """The signature from what `observe` sent."""
+    inner = (replace(_facts(one["entry"], one), calls=one["calls"]) for one in data["inner"])
+    return replace(_facts(data["body"] or entry, data), inner=tuple(inner))
+
+
+def _facts(entry: str, data: Mapping[str, Any]) -> Signature:
     return Signature(
-        entry=data["body"] or entry,
+        entry=entry,
         arguments=tuple((name, _read(value)) for name, value in data["arguments"]),
         attributes=tuple((name, _read(value)) for name, value in data["attributes"]),
         results=tuple(_read(value) for value in data["results"]),
-        inner=tuple(
-            replace(read_signature(inner["entry"], {**inner, "body": None}), calls=inner["calls"])
-            for inner in data.get("inner", ())
-        ),
     )
 
 

@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semrep.runtime.arrays import ROUNDOFF
+
 _ROUNDING = (
     "create_fadd", "create_fsub", "create_fmul", "create_fdiv", "create_precise_divf",
     "create_approx_divf", "create_fma", "create_exp", "create_exp2", "create_log",
     "create_log2", "create_sin", "create_cos", "create_sqrt", "create_precise_sqrt",
     "create_rsqrt", "create_erf",
 )  # fmt: skip
-_LEAST = {"float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+# Twice the roundoff of a number's own type is the least that surely changes it.
+_LEAST = {name: 2 * ROUNDOFF[name] for name in ("float16", "float32", "float64")}
 
 _active: _Rounding | None = None
 
@@ -34,8 +37,7 @@ class _Rounding:
         least = _LEAST.get(values.dtype.name)
         if least is None:
             return values
-        # Twice the roundoff of its own type is the least that surely changes a number.
-        step = self.roundoff if self.roundoff > least else least
+        step = max(self.roundoff, least)
         signs = self.generator.integers(0, 2, size=values.shape, dtype=np.int8) * 2.0 - 1.0
         with np.errstate(all="ignore"):
             change = np.abs(size) * step * signs
