@@ -17,7 +17,7 @@ _NOT_CALLS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENE
 
 @dataclass(slots=True)
 class Call:
-    """One kind of call. record: what `describe` made of its arguments."""
+    """One kind of call. record: what `describe` made of its arguments. results: of all calls."""
 
     record: dict[str, Any]
     results: Any = None
@@ -57,8 +57,10 @@ class Calls:
             return
         if event == "return":
             call = self._running.pop(id(frame), None)
-            if call is not None and call.results is None:
-                call.results = self.results(argument)
+            if call is not None:
+                results = self.results(argument)
+                # What one call gave says nothing of another that gave something else.
+                call.results = results if call.results in (None, results) else []
             return
         # Lambdas, comprehensions and nested functions are no units of their own.
         if not code.co_flags & inspect.CO_OPTIMIZED or code.co_flags & _NOT_CALLS:

@@ -25,6 +25,10 @@ def pair(x):
     return x, x
 
 
+def chosen(x):
+    return x[x > x.mean()]
+
+
 def numbers():
     yield 1
 
@@ -47,6 +51,7 @@ class Model(nn.Module):
         for block in self.blocks:
             y = block(x)
         pair(y)
+        chosen(x), chosen(x + torch.arange(4.0))
         return y * sum(numbers())
 
 
@@ -80,7 +85,7 @@ def test_calls_are_counted_by_the_types_of_their_arguments() -> None:
 
 
 def test_what_does_not_run_or_is_no_plain_function_is_not_told_of() -> None:
-    assert {s.entry for s in signature().inner} == {"scale", "pair", "Block.forward"}
+    assert {s.entry for s in signature().inner} == {"scale", "pair", "chosen", "Block.forward"}
 
 
 def test_a_method_knows_the_layers_of_its_own_instance() -> None:
@@ -96,6 +101,11 @@ def test_results_are_told_where_they_are_one_array() -> None:
     (pair,) = signature().within("pair")
     assert pair.results == ()
     assert all(len(s.results) == 1 for s in signature().within("scale"))
+
+
+def test_results_that_differ_from_call_to_call_are_not_told() -> None:
+    (chosen,) = signature().within("chosen")
+    assert chosen.calls == 2 and chosen.results == ()
 
 
 def test_another_process_hashes_a_signature_anew() -> None:
